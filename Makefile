@@ -1,0 +1,59 @@
+# `make` rebuilds every number, table and figure; `make help` lists the rest.
+.DEFAULT_GOAL := repro
+.PHONY: help repro test test-fast lint ui bench lock clean
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export DVC_NO_ANALYTICS := true
+export MLFLOW_DISABLE_TELEMETRY := true
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+repro: .venv/complete ## rebuild what changed: data, network, figures, page, tracked run
+	@echo "make repro: dvc repro, every stage whose inputs changed"
+	@dvc repro
+	@echo "The page: report/index.html. The runs: make ui."
+
+test: .venv/complete ## run every test, the slow ones on real MNIST too
+	@echo "make test: the whole suite"
+	@python -m pytest
+
+test-fast: .venv/complete ## run the tests that take seconds
+	@echo "make test-fast: all but the tests marked slow"
+	@python -m pytest -m "not slow"
+
+lint: .venv/complete ## check format, lint and types
+	@echo "make lint: ruff format, ruff check, mypy"
+	@ruff format --check . && ruff check . && mypy
+
+ui: .venv/complete ## open the MLflow UI on this project's runs
+	@echo "make ui: the MLflow UI; Ctrl-C ends it"
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --backend-store-uri "$$(python -m pipeline.tracking)"
+
+bench: .venv/complete ## time the pipeline against its peers
+	@echo "make bench: no benchmark yet" >&2; exit 1
+
+lock: .venv/complete ## write requirements.lock anew from pyproject.toml
+	@echo "make lock: newest versions that pyproject.toml allows, with hashes"
+	@uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-header --group dev \
+		pyproject.toml --output-file requirements.lock
+
+clean: ## remove the environment and everything the pipeline made, keep git and DVC's cache
+	@echo "make clean: .venv and all outputs"
+	@rm -rf .venv data models metrics figures report
+
+# Made by the first Python that fits; uv, pinned in the lock like the rest, installs in seconds what pip does in minutes.
+# The modules are compiled at once, so that no stage pays for it later.
+.venv/complete: requirements.lock
+	@command -v git >/dev/null || { echo "make: git is missing; install it (Debian: apt-get install git)" >&2; exit 1; }
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
+		$$python -c 'import venv, ensurepip' 2>/dev/null || \
+			{ echo "make: $$python has no venv module; install it (Debian: apt-get install python3-venv)" >&2; exit 1; }; \
+		echo "make: .venv from requirements.lock, with $$($$python --version)"; \
+		$$python -m venv --clear .venv && \
+		.venv/bin/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.lock)" && \
+		.venv/bin/uv pip sync --quiet --python .venv/bin/python --compile-bytecode --require-hashes requirements.lock && \
+		touch $@ && exit 0 || exit 1; \
+	done; \
+	echo "make: no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1

@@ -1,0 +1,70 @@
+"""evaluate: what the network says of every test image, each counted once."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from pipeline import files, paths, prepare
+from pipeline.stage import stage
+
+SMALLEST = 1e-7  # Keras clips probabilities there before it takes the logarithm
+
+
+def cross_entropy(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
+    """Return the mean of -log p(true class), of probabilities (n, classes) and labels (n,)."""
+    of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.clip(of_truth, SMALLEST, 1 - SMALLEST)).mean())
+
+
+def confusion(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+    """Return how often each true class (row) was given each predicted class (column): (classes, classes)."""
+    pairs = labels.astype(np.int64) * classes + predicted
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def per_class(matrix: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+    """Return precision, recall and F1 of each class from a confusion matrix; 0 where a class was never predicted."""
+    hits = np.diag(matrix).astype(np.float64)
+    precision = hits / np.maximum(matrix.sum(axis=0), 1)
+    recall = hits / np.maximum(matrix.sum(axis=1), 1)
+    f1 = 2 * hits / np.maximum(matrix.sum(axis=0) + matrix.sum(axis=1), 1)
+    measures = {"precision": precision, "recall": recall, "f1": f1}
+    return {name: {str(label): float(value) for label, value in enumerate(column)} for name, column in measures.items()}
+
+
+def score(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return loss, accuracy with its 95 % Wilson interval, and precision, recall and F1 of each class."""
+    predicted = probabilities.argmax(axis=1)
+    correct = int((predicted == labels).sum())
+    interval = binomtest(correct, len(labels)).proportion_ci(0.95, method="wilson")
+    return {
+        "test_loss": cross_entropy(probabilities, labels),
+        "test_accuracy": correct / len(labels),
+        "test_accuracy_low": float(interval.low),
+        "test_accuracy_high": float(interval.high),
+        "test_images": len(labels),
+        "wrong": len(labels) - correct,
+        **per_class(confusion(labels, predicted.astype(np.uint8), probabilities.shape[1])),
+    }
+
+
+def main() -> None:
+    """Write the probabilities of every test image and the scores."""
+    with stage("evaluate") as run:
+        from pipeline import model  # loads TensorFlow, which the pure functions above do without
+
+        test = prepare.load("test")
+        network = model.load(paths.MODEL)
+        probabilities = network.predict(np.asarray(test.images), batch_size=500, verbose=0)
+        predicted = probabilities.argmax(axis=1).astype(np.uint8)
+        files.write_arrays(paths.PREDICTIONS, probabilities=probabilities, predicted=predicted, labels=test.labels)
+        pairs = [f"{label},{guess}" for label, guess in zip(test.labels, predicted, strict=True)]
+        files.write_text(paths.CONFUSION, "\n".join(["label,predicted", *pairs]) + "\n")
+        protocol = {"test_set": prepare.TEST_SET[run.params.prepare.validation]}
+        files.write_json(paths.metrics("evaluate"), score(probabilities, test.labels) | protocol)
+
+
+if __name__ == "__main__":
+    main()

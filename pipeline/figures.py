@@ -1,0 +1,93 @@
+"""How figures look, the pieces more than one of them uses, and saving them without time stamps."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+from pipeline import files
+
+# Okabe and Ito's palette, told apart by colour-blind readers too
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
+WIDTH = 8.0  # inches, the text column of the report
+
+mpl.rcParams.update(
+    {
+        "figure.dpi": 150,
+        "figure.constrained_layout.use": True,
+        "font.size": 9,
+        "axes.titlesize": 9,
+        "figure.titlesize": 11,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": False,
+        "legend.frameon": False,
+        "image.cmap": "gray",
+        "image.interpolation": "none",
+    }
+)
+
+
+def canvas(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, NDArray[Any]]:
+    """Return a figure as wide as the report's column, `height` inches high, and its (rows, columns) axes."""
+    figure = Figure(figsize=(WIDTH, height))
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def show(axes: Axes, image: NDArray[Any], title: str = "", **options: Any) -> AxesImage:
+    """Draw an image (height, width) in a thin frame, without ticks."""
+    axes.set(title=title, xticks=[], yticks=[])
+    axes.set_axis_on()
+    axes.spines[:].set(visible=True, color=GREY, linewidth=0.4)
+    return axes.imshow(image, **options)
+
+
+def image_grid(
+    images: Sequence[NDArray[Any]],
+    titles: Sequence[str],
+    heading: str,
+    columns: int = 8,
+    scale: Literal["own", "common", "symmetric"] = "own",
+) -> Figure:
+    """Return images (height, width) in rows, each with its title.
+
+    `scale` is "own" for each image from its minimum to its maximum, "common" for one scale from 0, "symmetric" for
+    one blue to red scale around 0; the latter two with a colour bar.
+    """
+    rows = -(-len(images) // columns)
+    figure, axes = canvas(rows, columns, height=rows * (WIDTH / columns + 0.2) + 0.4)
+    figure.suptitle(heading)
+    options: dict[str, Any] = {}
+    if scale != "own":
+        highest = max(float(np.abs(image).max()) for image in images)
+        options = {"vmin": 0, "vmax": highest}
+    if scale == "symmetric":
+        options = {"vmin": -highest, "vmax": highest, "cmap": "RdBu_r"}
+    for place, image, title in zip(axes.flat, images, titles, strict=False):
+        drawn = show(place, image, title, **options)
+    for place in axes.flat[len(images) :]:
+        place.set_axis_off()
+    if scale != "own":
+        figure.colorbar(drawn, ax=axes, shrink=0.6, aspect=30, pad=0.02)
+    return figure
+
+
+def write_numbers(axes: Axes, values: NDArray[Any], form: str = "{:.0f}", dark: float | None = None) -> None:
+    """Write each value (rows, columns) on its cell of an image, in white where it is below `dark`."""
+    for (row, column), value in np.ndenumerate(values):
+        colour = "white" if dark is not None and value < dark else "black"
+        axes.text(column, row, form.format(value), ha="center", va="center", color=colour)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, the same bytes for the same figure."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    files.write_bytes(path, picture.getvalue())

@@ -1,0 +1,62 @@
+"""Writing results: whole or not at all, and the same bytes for the same content."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes its name only once all of it is on disk.
+
+    Raises OSError naming `path` when the disk is full or the folder cannot be written; then nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        unfinished.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes."""
+    with written_whole(path) as file:
+        file.write(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON object, its keys in the given order."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write one array as .npy."""
+    with written_whole(path) as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write named arrays as .npz."""
+    with written_whole(path) as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))

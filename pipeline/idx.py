@@ -1,0 +1,36 @@
+"""The IDX format of MNIST: a magic number, the sizes, the bytes (http://yann.lecun.com/exdb/mnist)."""
+
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import UserError
+
+UNSIGNED_BYTES = 0x08
+
+
+def encode(array: NDArray[np.uint8]) -> bytes:
+    """Return the IDX bytes of a uint8 array of any shape."""
+    header = struct.pack(f">HBB{array.ndim}I", 0, UNSIGNED_BYTES, array.ndim, *array.shape)
+    return header + array.tobytes()
+
+
+def decode(content: bytes, name: str, dimensions: int) -> NDArray[np.uint8]:
+    """Return the read-only uint8 array in IDX bytes; `name` stands in the message when they are damaged.
+
+    Raises UserError for a wrong magic number and for fewer or more bytes than the header says.
+    """
+    expected = UNSIGNED_BYTES << 8 | dimensions
+    header = 4 + 4 * dimensions
+    if len(content) < header:
+        raise UserError(f"{name}: truncated: {len(content)} bytes found, the header alone takes {header}")
+    (magic,) = struct.unpack_from(">I", content)
+    if magic != expected:
+        raise UserError(f"{name}: wrong magic number: found 0x{magic:08x}, expected 0x{expected:08x}")
+    shape = struct.unpack_from(f">{dimensions}I", content, 4)
+    size = header + int(np.prod(shape, dtype=np.uint64))
+    if len(content) != size:
+        sizes = "x".join(map(str, shape))
+        raise UserError(f"{name}: {len(content)} bytes found, but its header says {sizes}, which takes {size}")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

@@ -1,0 +1,175 @@
+"""params.yaml, checked once: every setting of the pipeline, frozen."""
+
+import difflib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import UserError
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Index = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: no unknown keys, no silent conversions, no later changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Fetch(Section):
+    """Where the images come from."""
+
+    dataset: str
+    source: str | None
+
+
+class Prepare(Section):
+    """How the images are split."""
+
+    train_size: Positive
+    validation: Literal["holdout", "test"]
+    validation_size: Positive
+
+
+class KernelDemo(Section):
+    """Which digit the random kernels run over, and how many digits their edge measure."""
+
+    seed: Seed
+    digit: Index | None
+    kernels: Annotated[int, Field(ge=1, le=40)]
+    measured_digits: Positive
+
+
+class Model(Section):
+    """The network's layers."""
+
+    filters: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    kernel_size: Positive
+    pool_size: Positive
+    dropout: Rate
+    dense_dropout: Rate
+
+
+class Train(Section):
+    """How the network learns."""
+
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0)]
+    seed: Seed
+
+
+class ErrorAnalysis(Section):
+    """Which digits are shown as examples: test image indices, or null for the seed to draw one."""
+
+    seed: Seed
+    right: Index | None
+    wrong: Index | None
+
+
+class Visualise(Section):
+    """Whose activations are shown, and which filter is followed through the layers."""
+
+    seed: Seed
+    digit: Index | None
+    filter: Index
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    fetch: Fetch
+    prepare: Prepare
+    kernel_demo: KernelDemo
+    model: Model
+    train: Train
+    error_analysis: ErrorAnalysis
+    visualise: Visualise
+
+    @model_validator(mode="after")
+    def _filter_exists(self) -> "Params":
+        if self.visualise.filter >= self.model.filters[0]:
+            raise ValueError(
+                f"visualise.filter: found {self.visualise.filter}; "
+                f"allowed are 0 to {self.model.filters[0] - 1}, one less than model.filters[0]"
+            )
+        return self
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check all settings.
+
+    Raises UserError, with a line for each mistake, naming the key, what was found and what is allowed.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = json.dumps(raw, default=str)
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found; run in the folder that holds it") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    try:
+        # by way of JSON, since there a list may become a tuple and a whole number a float, and nothing else changes
+        return Params.model_validate_json(document)
+    except ValidationError as error:
+        lines = [f"{path}: {_explain(dict(mistake))}" for mistake in error.errors()]
+        raise UserError("\n".join(lines)) from None
+
+
+def flat(settings: BaseModel, sections: list[str] | None = None) -> dict[str, Any]:
+    """Settings as `section.key` to value, for the named sections or all."""
+    tree = settings.model_dump(mode="json")
+    return {
+        f"{section}.{key}": value
+        for section, values in tree.items()
+        if sections is None or section in sections
+        for key, value in values.items()
+    }
+
+
+def _explain(mistake: dict[str, Any]) -> str:
+    """One line for a mistake that pydantic found."""
+    *parents, key = [str(part) for part in mistake["loc"]] or [""]
+    name = ".".join([*parents, key])
+    found = mistake["input"]
+    match mistake["type"]:
+        case "extra_forbidden":
+            allowed = _keys_of(parents)
+            near = difflib.get_close_matches(key, allowed, n=1)
+            hint = f"did you mean {'.'.join([*parents, near[0]])}? " if near else ""
+            return f"{name}: unknown key; {hint}allowed here: {', '.join(allowed)}"
+        case "missing":
+            return f"{name}: missing; it must be given"
+        case "value_error":
+            return str(mistake["ctx"]["error"])
+        case "float_type" | "int_type" if isinstance(found, str) and _is_number(found):
+            return f"{name}: found the text {found!r}, which YAML does not read as a number; write {_as_yaml(found)}"
+        case _:
+            return f"{name}: found {json.dumps(found)}; {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
+
+
+def _keys_of(parents: list[str]) -> list[str]:
+    section: Any = Params
+    for parent in parents:
+        section = section.model_fields[parent].annotation
+    return list(section.model_fields)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _as_yaml(text: str) -> str:
+    """The number as YAML reads it: 1e-3 lacks the point that YAML asks for."""
+    number = float(text)
+    return str(int(number)) if number.is_integer() and "." not in text else str(number).replace("e", ".0e", 1)

@@ -1,0 +1,30 @@
+"""Every file that passes between stages, relative to the folder of dvc.yaml."""
+
+from pathlib import Path
+
+RAW = Path("data/raw")
+PREPARED = Path("data/prepared")
+PREDICTIONS = Path("data/predictions.npz")
+
+MODEL = Path("models/model.keras")
+INITIAL_KERNELS = Path("models/initial_kernels.npz")
+LAYERS_TEXT = Path("models/layers.txt")
+LAYERS = Path("models/layers.json")
+
+METRICS = Path("metrics")
+HISTORY = METRICS / "history.csv"
+WRONG = METRICS / "wrong.csv"
+CONFUSION = METRICS / "confusion.csv"
+
+FIGURES = Path("figures")
+REPORT = Path("report/index.html")
+
+
+def metrics(stage: str) -> Path:
+    """Return the file of a stage's metrics."""
+    return METRICS / f"{stage}.json"
+
+
+def figures(stage: str) -> Path:
+    """Return the folder of a stage's figures."""
+    return FIGURES / stage

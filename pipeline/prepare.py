@@ -1,0 +1,96 @@
+"""prepare: the training, validation and test images as arrays."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import files, idx, paths
+from pipeline.errors import UserError
+from pipeline.params import Prepare
+from pipeline.stage import stage
+
+SPLITS = ("train", "validation", "test")
+TEST_SET = {
+    "holdout": "unseen until this evaluation",
+    "test": "also used for validation, as in the article: the score is no estimate on unseen images",
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images uint8 (n, height, width) and labels uint8 (n,)."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.labels):
+            raise UserError(f"data/raw: {len(self.images)} images but {len(self.labels)} labels")
+
+
+def split(train: Split, test: Split, settings: Prepare) -> dict[str, Split]:
+    """Return the train, validation and test split: the first images train, the next ones or the test set validate.
+
+    Raises UserError when the training set has too few images.
+    """
+    available = len(train.images)
+    last = settings.train_size + (settings.validation_size if settings.validation == "holdout" else 0)
+    if last > available:
+        asked = f"prepare.train_size: found {settings.train_size}"
+        if settings.validation == "holdout":
+            asked += f" with prepare.validation_size {settings.validation_size}, {last} together"
+        raise UserError(f"params.yaml: {asked}; the training set has {available} images")
+    first = slice(None, settings.train_size)
+    following = slice(settings.train_size, last)
+    holdout = Split(train.images[following], train.labels[following])
+    return {
+        "train": Split(train.images[first], train.labels[first]),
+        "validation": holdout if settings.validation == "holdout" else test,
+        "test": test,
+    }
+
+
+def class_counts(labels: NDArray[np.uint8], classes: int) -> dict[str, int]:
+    """Return how many images each class has."""
+    return {str(label): int(count) for label, count in enumerate(np.bincount(labels, minlength=classes))}
+
+
+def load(name: Literal["train", "validation", "test"]) -> Split:
+    """Return a prepared split, its images mapped from disk rather than read."""
+    return Split(
+        np.load(paths.PREPARED / f"{name}_images.npy", mmap_mode="r"),
+        np.load(paths.PREPARED / f"{name}_labels.npy"),
+    )
+
+
+def read_raw(part: Literal["train", "t10k"]) -> Split:
+    """Return the images and labels of two IDX files in data/raw."""
+    arrays: list[Any] = []
+    for kind, dimensions in (("images-idx3", 3), ("labels-idx1", 1)):
+        path = paths.RAW / f"{part}-{kind}-ubyte"
+        arrays.append(idx.decode(path.read_bytes(), str(path), dimensions))
+    return Split(*arrays)
+
+
+def main() -> None:
+    """Write the splits into data/prepared and their class counts into metrics/prepare.json."""
+    with stage("prepare") as run:
+        settings = run.params.prepare
+        train, test = read_raw("train"), read_raw("t10k")
+        splits = split(train, test, settings)
+        classes = int(max(train.labels.max(), test.labels.max())) + 1
+        for name, part in splits.items():
+            files.write_array(paths.PREPARED / f"{name}_images.npy", part.images)
+            files.write_array(paths.PREPARED / f"{name}_labels.npy", part.labels)
+        files.write_json(
+            paths.metrics("prepare"),
+            {f"{name}_images": len(part.images) for name, part in splits.items()}
+            | {"test_set": TEST_SET[settings.validation]}
+            | {f"{name}_class_counts": class_counts(part.labels, classes) for name, part in splits.items()},
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""The statistic that the kernels and the network's confidence are both measured by."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+from scipy.stats import mannwhitneyu
+
+
+def auroc(positive: NDArray[Any], negative: NDArray[Any]) -> float | None:
+    """Return the probability that a random positive scores above a random negative, ties counting half.
+
+    0.5 is chance, 1 a perfect detector, 0 a perfect detector of the opposite. Scores have shapes (n,) and (m,);
+    None when either is empty. The area under the ROC curve is the Mann-Whitney statistic over n m: Hanley and
+    McNeil, Radiology 143 (1982).
+    """
+    if not len(positive) or not len(negative):
+        return None
+    return float(mannwhitneyu(positive, negative, method="asymptotic").statistic / (len(positive) * len(negative)))
