@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from pipeline import evaluate, figures, files, paths, prepare
+from pipeline import figures, files, paths, prepare
 from pipeline.errors import UserError
 from pipeline.stage import stage
-from pipeline.statistics import auroc
+from pipeline.statistics import auroc, confusion
 
 GALLERY = 48  # wrong digits in the picture; all of them are in the table
 
@@ -64,7 +65,9 @@ def chosen(index: int | None, candidates: NDArray[np.intp], seed: int, key: str)
     if index not in candidates:
         kind = key.rsplit(".", 1)[1]
         some = ", ".join(map(str, candidates[:5]))
-        raise UserError(f"params.yaml: {key}: found {index}; the network does not get that digit {kind}, but {some}, ...")
+        raise UserError(
+            f"params.yaml: {key}: found {index}; the network does not get that digit {kind}, but {some}, ..."
+        )
     return index
 
 
@@ -125,7 +128,7 @@ def draw_confusion(matrix: NDArray[np.int64]) -> Figure:
                       weight="bold" if label == predicted else "normal", alpha=1 if count else 0.25)  # fmt: skip
         axes.set(xticks=range(classes), yticks=range(classes))
     axes.set(xlabel="predicted class", ylabel="true class", title="Which digit is taken for which")
-    figure.colorbar(drawn, ax=axes, label="mistakes", shrink=0.7)
+    figure.colorbar(drawn, ax=axes, label="mistakes", shrink=0.7, ticks=MaxNLocator(integer=True))
     return figure
 
 
@@ -152,10 +155,13 @@ def main() -> None:
         figures.save(draw_highest(highest, wrong), folder / "highest_probability.png")
         shown = table.head(GALLERY)
         figures.save(draw_wrong(images[shown["index"].to_numpy()], shown), folder / "wrong_digits.png")
-        matrix = evaluate.confusion(labels, predicted, probabilities.shape[1])
+        matrix = confusion(labels, predicted, probabilities.shape[1])
         figures.save(draw_confusion(matrix), folder / "confusion.png")
         files.write_text(paths.WRONG, table.to_csv(index=False))
-        results: dict[str, Any] = {**separation(highest, wrong), **{f"{name}_example": i for name, i in examples.items()}}
+        results: dict[str, Any] = {
+            **separation(highest, wrong),
+            **{f"{name}_example": i for name, i in examples.items()},
+        }
         protocol = {"test_set": prepare.TEST_SET[run.params.prepare.validation]}
         files.write_json(paths.metrics("error_analysis"), results | protocol)
 

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from pipeline import files, paths, prepare
+from pipeline import files, model, paths, prepare
 from pipeline.stage import stage
+from pipeline.statistics import confusion
 
 SMALLEST = 1e-7  # Keras clips probabilities there before it takes the logarithm
 
@@ -16,12 +17,6 @@ def cross_entropy(probabilities: NDArray[np.float32], labels: NDArray[np.uint8])
     """Return the mean of -log p(true class), of probabilities (n, classes) and labels (n,)."""
     of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.clip(of_truth, SMALLEST, 1 - SMALLEST)).mean())
-
-
-def confusion(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
-    """Return how often each true class (row) was given each predicted class (column): (classes, classes)."""
-    pairs = labels.astype(np.int64) * classes + predicted
-    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 def per_class(matrix: NDArray[np.int64]) -> dict[str, dict[str, float]]:
@@ -53,8 +48,6 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> dict
 def main() -> None:
     """Write the probabilities of every test image and the scores."""
     with stage("evaluate") as run:
-        from pipeline import model  # loads TensorFlow, which the pure functions above do without
-
         test = prepare.load("test")
         network = model.load(paths.MODEL)
         probabilities = network.predict(np.asarray(test.images), batch_size=500, verbose=0)

@@ -130,7 +130,7 @@ class NumpyUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Return the class or function that the pickle names, if it belongs to rebuilding an array."""
         match module, name:
-            case ("numpy.core.multiarray" | "numpy._core.multiarray"), "_reconstruct":
+            case (("numpy.core.multiarray" | "numpy._core.multiarray"), "_reconstruct"):
                 return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
             case "numpy", ("ndarray" | "dtype"):
                 return getattr(np, name)

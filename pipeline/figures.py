@@ -79,10 +79,12 @@ def image_grid(
     return figure
 
 
-def write_numbers(axes: Axes, values: NDArray[Any], form: str = "{:.0f}", dark: float | None = None) -> None:
-    """Write each value (rows, columns) on its cell of an image, in white where it is below `dark`."""
+def write_numbers(
+    axes: Axes, values: NDArray[Any], form: str = "{:.0f}", dark: float = -np.inf, light: float = np.inf
+) -> None:
+    """Write each value (rows, columns) on its cell of an image, in white where the cell is below `dark` or above `light`."""
     for (row, column), value in np.ndenumerate(values):
-        colour = "white" if dark is not None and value < dark else "black"
+        colour = "black" if dark <= value <= light else "white"
         axes.text(column, row, form.format(value), ha="center", va="center", color=colour)
 
 

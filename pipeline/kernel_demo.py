@@ -1,29 +1,14 @@
 """kernel_demo: what random kernels, an edge kernel and max pooling do to one digit."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
-from scipy.signal import convolve2d
 
 from pipeline import figures, files, paths, prepare
-from pipeline.edges import LAPLACIAN, edge_auroc
 from pipeline.errors import UserError
+from pipeline.kernels import LAPLACIAN, Array, edge_auroc, likeness, random_kernels, response
 from pipeline.stage import stage
-
-Array = NDArray[np.floating]
-
-
-def random_kernels(count: int, seed: int) -> Array:
-    """Return kernels (count, 3, 3) with values in [-1, 0), the article's `-1.0 + 1.0*np.random.rand(3,3)`."""
-    return -1.0 + np.random.default_rng(seed).random((count, 3, 3))
-
-
-def response(image: NDArray[Any], kernel: Array) -> Array:
-    """Return a kernel (3, 3) convolved with an image (height, width), the border mirrored; the same shape."""
-    return convolve2d(image, kernel, boundary="symm", mode="same")  # type: ignore[no-any-return]
 
 
 def max_pool(image: Array, size: int = 2) -> Array:
@@ -33,26 +18,18 @@ def max_pool(image: Array, size: int = 2) -> Array:
     return windows.max(axis=(1, 3))  # type: ignore[no-any-return]
 
 
-def likeness(responses: list[Array]) -> float | None:
-    """Return the mean correlation between two responses to the same digit; None for fewer than two."""
-    if len(responses) < 2:
-        return None
-    correlations = np.corrcoef([picture.ravel() for picture in responses])
-    return float(correlations[np.triu_indices(len(responses), k=1)].mean())
-
-
 def draw_random(image: NDArray[np.uint8], kernels: Array, responses: list[Array], edge: list[float | None]) -> Figure:
     """Draw a digit, and beside it each random kernel above its response, with its edge AUROC."""
     columns = 5
     rows = -(-len(kernels) // columns)
     figure, axes = figures.canvas(2 * rows, columns + 1, height=2.2 * rows + 0.3, height_ratios=[0.6, 1] * rows)
-    figure.suptitle("Random kernels all make the same blur of the digit")
+    figure.suptitle("Random kernels, and what they make of the digit")
     for place in axes.flat:
         place.set_axis_off()
     figures.show(axes[1, 0], image, "the digit")
     for number, (kernel, result, measure) in enumerate(zip(kernels, responses, edge, strict=True)):
         above, below = axes[2 * (number // columns) :, 1 + number % columns][:2]
-        figures.show(above, kernel, f"kernel {number + 1}", vmin=-1, vmax=0)
+        figures.show(above, kernel, f"kernel {number}", vmin=-1, vmax=0)
         figures.show(below, result, "response" if measure is None else f"edge AUROC {measure:.2f}")
     return figure
 
@@ -60,7 +37,7 @@ def draw_random(image: NDArray[np.uint8], kernels: Array, responses: list[Array]
 def draw_edge(image: NDArray[np.uint8], edge_response: Array, edge: float | None) -> Figure:
     """Draw a digit, the Laplacian kernel with its numbers, and its response."""
     figure, ((original, kernel, result),) = figures.canvas(1, 3, height=2.9)
-    figure.suptitle("The Laplacian kernel finds the edges")
+    figure.suptitle("The Laplacian edge kernel")
     figures.show(original, image, "the digit")
     figures.show(kernel, LAPLACIAN, "the kernel", cmap="RdBu_r", vmin=-4, vmax=4)
     figures.write_numbers(kernel, LAPLACIAN, dark=-2)
@@ -137,7 +114,7 @@ def main() -> None:
                 "random_edge_auroc_lowest": min(known, default=None),
                 "random_edge_auroc_highest": max(known, default=None),
                 "random_likeness": likeness(responses),
-                "edge_auroc": {str(number + 1): value for number, value in enumerate(edge)},
+                "edge_auroc": {str(number): value for number, value in enumerate(edge)},
             },
         )
 

@@ -80,15 +80,13 @@ def load(path: Path) -> keras.Model:
     return keras.saving.load_model(path)
 
 
-def activations(model: keras.Model, image: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    """Return what each convolution makes of an image (height, width): (height, width, filters), by layer name.
+def outputs(model: keras.Model, image: NDArray[np.uint8], names: list[str]) -> dict[str, NDArray[np.float32]]:
+    """Return what the named layers make of an image (height, width): (height, width, filters) each.
 
-    The model is cut after its convolutions, not built again.
+    The model is cut after those layers, not built again.
     """
-    cut = keras.Model(model.inputs, [layer.output for layer in convolutions(model)])
-    maps = cut.predict(image[None], verbose=0)
-    names = [layer.name for layer in convolutions(model)]
-    return {name: batch[0] for name, batch in zip(names, maps if isinstance(maps, list) else [maps], strict=True)}
+    cut = keras.Model(model.inputs, {name: model.get_layer(name).output for name in names})
+    return {name: batch[0] for name, batch in cut.predict(image[None], verbose=0).items()}
 
 
 def kernels(model: keras.Model) -> dict[str, NDArray[np.float32]]:

@@ -32,12 +32,12 @@ def stage(name: str) -> Iterator[tracking.StageRun]:
     Exits with status 1 and one line on stderr for a UserError and for what the machine refuses (a full disk, say);
     any other error keeps its traceback.
     """
-    # All that the imports made lives as long as the process: out of the collector's sight, now and at exit.
-    gc.freeze()
-    gc.enable()
     signal.signal(signal.SIGTERM, _terminated)
     try:
         with tracking.stage_run(name, params.load()) as run:
+            # All that the imports made lives as long as the process: out of the collector's sight, now and at exit.
+            gc.freeze()
+            gc.enable()
             yield run
     except UserError as error:
         sys.exit(str(error))

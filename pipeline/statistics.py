@@ -1,7 +1,8 @@
-"""The statistic that the kernels and the network's confidence are both measured by."""
+"""The statistics that more than one stage counts by."""
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
@@ -16,3 +17,9 @@ def auroc(positive: NDArray[Any], negative: NDArray[Any]) -> float | None:
     if not len(positive) or not len(negative):
         return None
     return float(mannwhitneyu(positive, negative, method="asymptotic").statistic / (len(positive) * len(negative)))
+
+
+def confusion(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+    """Return how often each true class (row) was given each predicted class (column): (classes, classes)."""
+    pairs = labels.astype(np.int64) * classes + predicted
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)

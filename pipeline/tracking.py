@@ -28,6 +28,8 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
+import logging  # noqa: E402
+
 import mlflow  # noqa: E402
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag  # noqa: E402
@@ -202,7 +204,7 @@ def _close_killed(client: MlflowClient) -> None:
 
 
 def _process() -> str:
-    """This process, told from a later one that gets the same number."""
+    """Name this process so that a later one with the same number is told from it."""
     return f"{os.getpid()}@{psutil.Process().create_time()}"
 
 
@@ -235,12 +237,14 @@ def dirty() -> bool:
 
 
 def _declared(name: str) -> dict[str, Any]:
-    """What dvc.yaml says a stage uses: sections of params.yaml, data sets, results worth logging."""
+    """Return what dvc.yaml says a stage uses: sections of params.yaml, data sets, results worth logging."""
     stage = yaml.safe_load(Path("dvc.yaml").read_text())["stages"][name]
     lock = Path("dvc.lock")
     produced = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
     digests = {out["path"]: out["md5"] for entry in produced.values() for out in entry.get("outs", [])}
-    results = [next(iter(out)) if isinstance(out, dict) else out for out in [*stage.get("outs", []), *stage.get("metrics", [])]]
+    results = [
+        next(iter(out)) if isinstance(out, dict) else out for out in [*stage.get("outs", []), *stage.get("metrics", [])]
+    ]
     return {
         "params": [section for section in stage.get("params", []) if isinstance(section, str)],
         "datasets": [
