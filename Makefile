@@ -28,7 +28,7 @@ lint: .venv/complete ## check format, lint and types
 
 ui: .venv/complete ## open the MLflow UI on this project's runs
 	@echo "make ui: the MLflow UI; Ctrl-C ends it"
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --backend-store-uri "$$(python -m pipeline.tracking)"
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --backend-store-uri "$$(python -m pipeline.store)"
 
 bench: .venv/complete ## time the pipeline against its peers
 	@echo "make bench: no benchmark yet" >&2; exit 1

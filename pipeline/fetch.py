@@ -138,7 +138,7 @@ class NumpyUnpickler(pickle.Unpickler):
 
 
 def _from_pickle(content: bytes) -> dict[str, bytes]:
-    """MNIST from three pairs (images float32 k/256 (n, 784), labels): train, validation and test, in canonical order."""
+    """Return MNIST from three pairs of images float32 k/256 (n, 784) and labels: 50,000 + 10,000 + 10,000, in order."""
     pairs = NumpyUnpickler(io.BytesIO(content), encoding="latin1").load()
     images, labels = zip(*pairs, strict=True)
     pixels = [np.rint(part * 256).astype(np.uint8).reshape(-1, 28, 28) for part in images]

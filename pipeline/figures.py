@@ -82,7 +82,7 @@ def image_grid(
 def write_numbers(
     axes: Axes, values: NDArray[Any], form: str = "{:.0f}", dark: float = -np.inf, light: float = np.inf
 ) -> None:
-    """Write each value (rows, columns) on its cell of an image, in white where the cell is below `dark` or above `light`."""
+    """Write each value (rows, columns) on its cell of an image, in white below `dark` and above `light`."""
     for (row, column), value in np.ndenumerate(values):
         colour = "black" if dark <= value <= light else "white"
         axes.text(column, row, form.format(value), ha="center", va="center", color=colour)

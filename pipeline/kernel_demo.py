@@ -108,7 +108,7 @@ def main() -> None:
         files.write_json(
             paths.metrics("kernel_demo"),
             {
-                "digit": digit,
+                "kernel_demo_digit": digit,
                 "laplacian_edge_auroc": laplacian_edge,
                 "random_edge_auroc": float(np.mean(known)) if known else None,
                 "random_edge_auroc_lowest": min(known, default=None),

@@ -34,7 +34,7 @@ def likeness(responses: list[Array]) -> float | None:
     varied = [picture.ravel() for picture in responses if np.ptp(picture) > 0]
     if len(varied) < 2:
         return None
-    return float(np.corrcoef(varied)[np.triu_indices(len(varied), k=1)].mean())
+    return float(np.atleast_2d(np.corrcoef(varied))[np.triu_indices(len(varied), k=1)].mean())
 
 
 def edges_and_insides(images: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -95,7 +95,7 @@ def kernels(model: keras.Model) -> dict[str, NDArray[np.float32]]:
 
 
 def _without_addresses(config: Any, numbers: dict[int, int]) -> Any:
-    """Number the shared objects in the order they come up."""
+    """Return the configuration with its shared objects numbered in the order they come up."""
     if isinstance(config, list):
         return [_without_addresses(part, numbers) for part in config]
     if not isinstance(config, dict):

@@ -105,25 +105,33 @@ class Params(Section):
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and check all settings.
 
+    Raises UserError as `parse` does, and when there is no such file.
+    """
+    try:
+        return parse(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found; run in the folder that holds it") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text: {error}") from None
+
+
+def parse(text: str, name: str) -> Params:
+    """Check settings in YAML; `name` says in messages where they come from.
+
     Raises UserError, with a line for each mistake, naming the key, what was found and what is allowed.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        document = json.dumps(raw, default=str)
-    except FileNotFoundError:
-        raise UserError(f"{path}: not found; run in the folder that holds it") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
-    try:
         # by way of JSON, since there a list may become a tuple and a whole number a float, and nothing else changes
+        document = json.dumps(yaml.safe_load(text), default=str)
         return Params.model_validate_json(document)
+    except yaml.YAMLError as error:
+        raise UserError(f"{name}: not readable as YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
-        lines = [f"{path}: {_explain(dict(mistake))}" for mistake in error.errors()]
-        raise UserError("\n".join(lines)) from None
+        raise UserError("\n".join(f"{name}: {_explain(dict(mistake))}" for mistake in error.errors())) from None
 
 
 def flat(settings: BaseModel, sections: list[str] | None = None) -> dict[str, Any]:
-    """Settings as `section.key` to value, for the named sections or all."""
+    """Return settings as `section.key` to value, for the named sections or all."""
     tree = settings.model_dump(mode="json")
     return {
         f"{section}.{key}": value
@@ -134,7 +142,7 @@ def flat(settings: BaseModel, sections: list[str] | None = None) -> dict[str, An
 
 
 def _explain(mistake: dict[str, Any]) -> str:
-    """One line for a mistake that pydantic found."""
+    """Return one line for a mistake that pydantic found."""
     *parents, key = [str(part) for part in mistake["loc"]] or [""]
     name = ".".join([*parents, key])
     found = mistake["input"]
@@ -170,6 +178,6 @@ def _is_number(text: str) -> bool:
 
 
 def _as_yaml(text: str) -> str:
-    """The number as YAML reads it: 1e-3 lacks the point that YAML asks for."""
+    """Return the number as YAML reads it: 1e-3 lacks the point that YAML asks for."""
     number = float(text)
     return str(int(number)) if number.is_integer() and "." not in text else str(number).replace("e", ".0e", 1)

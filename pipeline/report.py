@@ -42,7 +42,7 @@ def render(content: dict[str, Any]) -> str:
 
 def number(value: float | None, digits: int = 2) -> str:
     """Return a measured number, or a dash where there was nothing to measure."""
-    return "–" if value is None else f"{value:,.{digits}f}"
+    return "—" if value is None else f"{value:,.{digits}f}"
 
 
 def percent(share: float, digits: int = 2) -> str:

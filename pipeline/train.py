@@ -86,7 +86,10 @@ def main() -> None:
         files.write_text(paths.HISTORY, history.to_csv(index=False))
         figures.save(draw_curves(history), paths.figures("train") / "curves.png")
         last = history.iloc[-1].drop("epoch")
-        files.write_json(paths.metrics("train"), {**last.to_dict(), "parameters": network.count_params()})
+        files.write_json(
+            paths.metrics("train"),
+            {**{str(name): value for name, value in last.items()}, "parameters": network.count_params()},
+        )
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ def draw_kernels(learnt: NDArray[np.float32], initial: NDArray[np.float32], demo
     columns = 16
     rows = [-(-len(kernels) // columns) for _, _, kernels, _ in groups]
     figure = Figure(figsize=(figures.WIDTH, 0.72 * sum(rows) + 0.3 * len(groups)))
-    panels = np.atleast_1d(figure.subfigures(len(groups), 1, height_ratios=[count + 0.4 for count in rows]))
-    for panel, count, (heading, titles, kernels, scale) in zip(panels, rows, groups, strict=True):
+    panels = figure.subfigures(len(groups), 1, squeeze=False, height_ratios=[count + 0.4 for count in rows])
+    for panel, count, (heading, titles, kernels, scale) in zip(panels.flat, rows, groups, strict=True):
         panel.suptitle(heading)
         axes = panel.subplots(count, columns, squeeze=False)
         for place in axes.flat:
@@ -140,7 +140,7 @@ def main() -> None:
         files.write_json(
             paths.metrics("visualise"),
             {
-                "digit": digit,
+                "visualise_digit": digit,
                 "silent_maps": int((maps[first].max(axis=(0, 1)) == 0).sum()),
                 "learnt_edge_auroc": float(np.mean(edge["learnt"])) if edge["learnt"] else None,
                 "learnt_edge_auroc_lowest": min(edge["learnt"], default=None),

@@ -1,0 +1,60 @@
+"""The trained network as an MLflow model, logged without loading TensorFlow."""
+
+import json
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from mlflow import MlflowClient, pyfunc
+from mlflow.entities import LoggedModelOutput
+from mlflow.models import Model, ModelSignature
+from mlflow.types import Schema, TensorSpec
+from numpy.typing import NDArray
+
+REQUIREMENTS = ["keras", "mlflow", "numpy", "tensorflow"]
+
+
+def log(client: MlflowClient, run_id: str, archive: Path, example: NDArray[np.uint8], classes: int) -> None:
+    """Log a .keras file as the run's model, with signature and an input example uint8 (n, height, width).
+
+    mlflow.tensorflow.log_model takes a live network only, and would make this process load TensorFlow for it.
+    """
+    experiment = client.get_run(run_id).info.experiment_id
+    logged = client.create_logged_model(experiment, name="model", source_run_id=run_id)
+    with tempfile.TemporaryDirectory(prefix="convscope-") as folder:
+        description = Model(artifact_path=logged.artifact_location, run_id=run_id, model_uuid=logged.model_id)
+        save(Path(folder, "model"), description, archive, example, classes)
+        client.log_model_artifacts(logged.model_id, str(Path(folder, "model")))
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+
+
+def save(folder: Path, description: Model, archive: Path, example: NDArray[np.uint8], classes: int) -> None:
+    """Lay a .keras file out as `mlflow.tensorflow.save_model` would.
+
+    What results is read by mlflow.tensorflow.load_model, mlflow.pyfunc.load_model and `mlflow models serve` alike.
+    """
+    (folder / "data").mkdir(parents=True)
+    shutil.copyfile(archive, folder / "data/model.keras")
+    (folder / "data/keras_module.txt").write_text("keras")
+    (folder / "data/save_format.txt").write_text("keras")
+    (folder / "requirements.txt").write_text("".join(f"{name}=={version(name)}\n" for name in REQUIREMENTS))
+    for name in ("input_example.json", "serving_input_example.json"):
+        (folder / name).write_text(json.dumps({"inputs": example.tolist()}))
+    description.saved_input_example_info = {
+        "artifact_path": "input_example.json",
+        "serving_input_path": "serving_input_example.json",
+        "type": "ndarray",
+        "format": "tf-serving",
+    }
+    description.signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, classes))]),
+    )
+    description.add_flavor(
+        "tensorflow", data="data", model_type="keras", keras_version=version("keras"), save_format="keras"
+    )
+    pyfunc.add_to_model(description, loader_module="mlflow.tensorflow", data="data")
+    description.save(str(folder / "MLmodel"))
