@@ -1,0 +1,127 @@
+"""Data that a network can learn in seconds, and clones of this project in which the real `dvc` runs on it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from pipeline import fetch, idx
+from pipeline.prepare import Split
+
+PROJECT = Path(__file__).parent.parent
+SMALL = {
+    "prepare.train_size": 400,
+    "prepare.validation_size": 100,
+    "kernel_demo.measured_digits": 20,
+    "train.epochs": 2,
+}
+
+
+def synthetic_digits(count: int, seed: int) -> Split:
+    """Ten classes of 28x28 images: a bright square at a place of its own for each, and noise."""
+    random = np.random.default_rng(seed)
+    labels = (np.arange(count) % 10).astype(np.uint8)
+    images = random.integers(0, 60, (count, 28, 28)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        row, column = 4 + 7 * (label // 4), 3 + 6 * (label % 4)
+        image[row : row + 6, column : column + 5] += np.uint8(180)
+    return Split(images, labels)
+
+
+def write_idx(folder: Path, train: Split, test: Split) -> Path:
+    """Write the four IDX files of a data set into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = [train.images, train.labels, test.images, test.labels]
+    for name, array in zip(fetch.MNIST, arrays, strict=True):
+        (folder / name).write_bytes(idx.encode(array))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the IDX files of a synthetic data set: 500 training and 200 test images."""
+    return write_idx(tmp_path_factory.mktemp("dataset"), synthetic_digits(500, 0), synthetic_digits(200, 1))
+
+
+@dataclass
+class Clone:
+    """A git clone of the project, as it stands in the working tree, with its own DVC cache and MLflow store."""
+
+    folder: Path
+
+    def set(self, **changes: object) -> None:
+        """Change settings in params.yaml, `set(train__epochs=3)`."""
+        path = self.folder / "params.yaml"
+        settings = yaml.safe_load(path.read_text())
+        for key, value in changes.items():
+            section, name = key.split("__")
+            settings[section][name] = value
+        path.write_text(yaml.safe_dump(settings, sort_keys=False))
+
+    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the clone; with `check`, a failure shows what it printed."""
+        result = subprocess.run(
+            command, cwd=self.folder, env=self.environment(**environment), capture_output=True, text=True, timeout=600
+        )
+        if check and result.returncode:
+            raise AssertionError(f"{' '.join(command)} exited {result.returncode}:\n{result.stdout}\n{result.stderr}")
+        return result
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment of a user who knows nothing of the tests around it."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "GIT_"))}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+        return kept | {"PATH": path, "TF_NUM_INTRAOP_THREADS": "2"} | more
+
+    def repro(self, *arguments: str) -> list[str]:
+        """Run `dvc repro` and return the stages that it executed, in order."""
+        output = self.run("dvc", "repro", *arguments).stdout
+        return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+    def lock(self) -> bytes:
+        """The bytes of dvc.lock."""
+        return (self.folder / "dvc.lock").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def make_clone(tmp_path_factory: pytest.TempPathFactory, dataset: Path) -> Callable[[], Clone]:
+    """Return a maker of clones that run on the synthetic data."""
+
+    def make() -> Clone:
+        folder = tmp_path_factory.mktemp("clone") / "convscope"
+        tracked = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=PROJECT, check=True, capture_output=True, text=True,
+        ).stdout.split("\0")  # fmt: skip
+        for name in filter(None, tracked):
+            if (PROJECT / name).exists() and name != "dvc.lock":
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(PROJECT / name, folder / name)
+        clone = Clone(folder)
+        settings = {key.replace(".", "__"): value for key, value in SMALL.items()}
+        clone.set(fetch__dataset=str(dataset), **settings)
+        clone.run("git", "init", "--quiet")
+        commit(clone, "start")
+        return clone
+
+    return make
+
+
+def commit(clone: Clone, message: str) -> None:
+    """Commit all of a clone's tracked and new files."""
+    clone.run("git", "add", "--all")
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@localhost"]
+    clone.run("git", *identity, "commit", "--quiet", "--message", message)
+
+
+@pytest.fixture
+def clone(make_clone: Callable[[], Clone]) -> Clone:
+    """A fresh clone in which nothing has run yet."""
+    return make_clone()
