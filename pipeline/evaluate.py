@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
@@ -19,18 +20,25 @@ def cross_entropy(probabilities: NDArray[np.float32], labels: NDArray[np.uint8])
     return float(-np.log(np.clip(of_truth, SMALLEST, 1 - SMALLEST)).mean())
 
 
-def per_class(matrix: NDArray[np.int64]) -> dict[str, dict[str, float]]:
-    """Return precision, recall and F1 of each class from a confusion matrix; 0 where a class was never predicted."""
-    hits = np.diag(matrix).astype(np.float64)
-    precision = hits / np.maximum(matrix.sum(axis=0), 1)
-    recall = hits / np.maximum(matrix.sum(axis=1), 1)
-    f1 = 2 * hits / np.maximum(matrix.sum(axis=0) + matrix.sum(axis=1), 1)
-    measures = {"precision": precision, "recall": recall, "f1": f1}
-    return {name: {str(label): float(value) for label, value in enumerate(column)} for name, column in measures.items()}
+def per_class(matrix: NDArray[np.int64]) -> pd.DataFrame:
+    """Return one row a class from a confusion matrix: class, images, precision, recall, f1.
+
+    A class that was never predicted has precision 0.
+    """
+    hits, given, true = np.diag(matrix), matrix.sum(axis=0), matrix.sum(axis=1)
+    return pd.DataFrame(
+        {
+            "class": np.arange(len(matrix)),
+            "images": true,
+            "precision": hits / np.maximum(given, 1),
+            "recall": hits / np.maximum(true, 1),
+            "f1": 2 * hits / np.maximum(given + true, 1),
+        }
+    )
 
 
 def score(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> dict[str, Any]:
-    """Return loss, accuracy with its 95 % Wilson interval, and precision, recall and F1 of each class."""
+    """Return loss, and accuracy with its 95 % Wilson interval."""
     predicted = probabilities.argmax(axis=1)
     correct = int((predicted == labels).sum())
     interval = binomtest(correct, len(labels)).proportion_ci(0.95, method="wilson")
@@ -41,7 +49,6 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> dict
         "test_accuracy_high": float(interval.high),
         "test_images": len(labels),
         "wrong": len(labels) - correct,
-        **per_class(confusion(labels, predicted.astype(np.uint8), probabilities.shape[1])),
     }
 
 
@@ -55,6 +62,8 @@ def main() -> None:
         files.write_arrays(paths.PREDICTIONS, probabilities=probabilities, predicted=predicted, labels=test.labels)
         pairs = [f"{label},{guess}" for label, guess in zip(test.labels, predicted, strict=True)]
         files.write_text(paths.CONFUSION, "\n".join(["label,predicted", *pairs]) + "\n")
+        table = per_class(confusion(test.labels, predicted, probabilities.shape[1]))
+        files.write_text(paths.CLASSES, table.to_csv(index=False))
         protocol = {"test_set": prepare.TEST_SET[run.params.prepare.validation]}
         files.write_json(paths.metrics("evaluate"), score(probabilities, test.labels) | protocol)
 

@@ -1,6 +1,7 @@
 """kernel_demo: what random kernels, an edge kernel and max pooling do to one digit."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -104,6 +105,8 @@ def main() -> None:
         figures.save(draw_random(image, kernels, responses, edge), folder / "random_kernels.png")
         figures.save(draw_edge(image, laplacian_response, laplacian_edge), folder / "edge_kernel.png")
         figures.save(draw_pooling(laplacian_response), folder / "max_pooling.png")
+        table = pd.DataFrame({"kernel": [*range(len(edge)), "Laplacian"], "edge_auroc": [*edge, laplacian_edge]})
+        files.write_text(paths.KERNELS, table.to_csv(index=False))
         known = [value for value in edge if value is not None]
         files.write_json(
             paths.metrics("kernel_demo"),
@@ -114,7 +117,6 @@ def main() -> None:
                 "random_edge_auroc_lowest": min(known, default=None),
                 "random_edge_auroc_highest": max(known, default=None),
                 "random_likeness": likeness(responses),
-                "edge_auroc": {str(number): value for number, value in enumerate(edge)},
             },
         )
 

@@ -15,6 +15,8 @@ METRICS = Path("metrics")
 HISTORY = METRICS / "history.csv"
 WRONG = METRICS / "wrong.csv"
 CONFUSION = METRICS / "confusion.csv"
+CLASSES = METRICS / "classes.csv"
+KERNELS = METRICS / "kernels.csv"
 
 FIGURES = Path("figures")
 REPORT = Path("report/index.html")

@@ -12,9 +12,9 @@ from pipeline.params import Prepare
 from pipeline.stage import stage
 
 SPLITS = ("train", "validation", "test")
-TEST_SET = {
-    "holdout": "unseen until this evaluation",
-    "test": "also used for validation, as in the article: the score is no estimate on unseen images",
+TEST_SET = {  # how the test set was treated: said wherever its score is quoted
+    "holdout": "unseen",
+    "test": "used for validation",
 }
 
 

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 
-from pipeline import files, mlflow_model, params, paths, prepare, store, tracking
+from pipeline import files, mlflow_model, params, paths, prepare, results, store, tracking
 from pipeline.errors import UserError
 from pipeline.stage import stage
 
@@ -29,7 +28,7 @@ class Record:
     settings: dict[str, Any]
     metrics: dict[str, float]
     curves: pd.DataFrame  # one row an epoch
-    results: dict[str, str]  # the digest of each stage's results
+    digests: dict[str, str]  # the digest of each stage's results
     outputs: dict[str, str]  # the hashes in dvc.lock
     test_set: str
 
@@ -39,27 +38,24 @@ def read(settings: params.Params) -> Record:
 
     Raises UserError when a stage's result is missing.
     """
-    results = {}
+    digests = {}
     for name in STAGES:
-        declared = tracking.declared(name).results
-        for path in declared:
+        made = results.declared(name).results
+        for path in made:
             if not path.exists():
                 raise UserError(f"publish: {path} is missing; `dvc repro` or `dvc checkout` brings it back")
-        results[name] = tracking.digest(declared)
+        digests[name] = results.digest(made)
     flat = params.flat(settings)
     metrics: dict[str, Any] = {}
     for path in sorted(paths.METRICS.glob("*.json")):
         metrics |= files.read_json(path)
-    locked = (
-        yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8")) if Path("dvc.lock").exists() else {"stages": {}}
-    )
     return Record(
-        key=hashlib.sha256(json.dumps([flat, results], sort_keys=True).encode()).hexdigest(),
+        key=hashlib.sha256(json.dumps([flat, digests], sort_keys=True).encode()).hexdigest(),
         settings=flat,
-        metrics=tracking.numbers(metrics),
+        metrics=results.numbers(metrics),
         curves=pd.read_csv(paths.HISTORY),
-        results=results,
-        outputs={out["path"]: out["md5"] for entry in locked["stages"].values() for out in entry.get("outs", [])},
+        digests=digests,
+        outputs=results.hashes(),
         test_set=metrics["test_set"],
     )
 
@@ -78,7 +74,7 @@ def description(record: Record) -> str:
         f"(95 % interval {100 * metrics['test_accuracy_low']:.2f} to {100 * metrics['test_accuracy_high']:.2f} %), "
         f"loss {metrics['test_loss']:.4f}, {metrics['wrong']:.0f} digits wrong; "
         f"validation accuracy {100 * metrics['val_accuracy']:.2f} %.\n\n"
-        f"The test set was {record.test_set}.\n\n"
+        f"Test set: {record.test_set}.\n\n"
         "The whole story: `report/index.html` among the artifacts."
     )
 
@@ -124,7 +120,7 @@ def log(client: MlflowClient, run_id: str, record: Record, producers: dict[str, 
     client.log_batch(run_id, metrics=curves)
     single = {name: value for name, value in record.metrics.items() if name not in record.curves.columns}
     seconds = {f"seconds.{name}": run.data.metrics["seconds"] for name, run in producers.items()}
-    tracking.log_metrics(client, run_id, single | seconds)
+    client.log_batch(run_id, metrics=tracking.points(single | seconds))
     tracking.log_files(client, run_id, [path for path in ARTIFACTS if path.exists()])
     test = prepare.load("test").images
     with np.load(paths.PREDICTIONS) as saved:
@@ -136,7 +132,7 @@ def find_producers(client: MlflowClient, record: Record) -> dict[str, Run]:
     """Return the latest stage runs that made exactly these results, where the store still has them."""
     experiment = client.get_experiment_by_name(store.STAGES).experiment_id
     found = {}
-    for name, digest in record.results.items():
+    for name, digest in record.digests.items():
         made_it = f"tags.stage = '{name}' and tags.results = '{digest}' and attributes.status = 'FINISHED'"
         runs = client.search_runs([experiment], made_it, max_results=1)
         if runs and "seconds" in runs[0].data.metrics:

@@ -65,6 +65,7 @@ def main() -> None:
                 "article": ARTICLE,
                 "layers": files.read_json(paths.LAYERS)["layers"],
                 "wrong": pd.read_csv(paths.WRONG).to_dict("records"),
+                "per_class": pd.read_csv(paths.CLASSES).to_dict("list"),
             }
         )
         files.write_text(paths.REPORT, page)

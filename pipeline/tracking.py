@@ -1,6 +1,6 @@
 """A tracked run for every execution of a stage. Its results are its files; MLflow only shows them."""
 
-import hashlib
+import contextlib
 import os
 import platform
 import resource
@@ -9,73 +9,87 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param
 
-from pipeline import files, params, paths, store
+from pipeline import files, params, paths, results, store
 
 
 @dataclass(frozen=True)
-class Declared:
-    """What dvc.yaml says of a stage."""
+class Ending:
+    """How and when a run ended, and the tags it gets then."""
 
-    sections: list[str]  # of params.yaml
-    inputs: list[str]
-    results: list[Path]
+    status: str
+    time: int  # milliseconds
+    tags: dict[str, str]
 
 
 @dataclass
 class StageRun:
-    """One execution of a stage. A store that goes away is told at the end and never stops the stage."""
+    """One execution of a stage. A store that goes away does not stop it: what is unsent waits on disk."""
 
     name: str
     params: params.Params
     client: MlflowClient
     run_id: str
-    lost: list[str] = field(default_factory=list)  # what the store did not take
+    unsent: list[Metric] = field(default_factory=list)
     live: set[str] = field(default_factory=set)  # metrics that have their points already
 
     def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
         """Log one point of every curve, epochs counted from 1."""
         self.live |= metrics.keys()
-        self._send(f"epoch {epoch}", lambda: log_metrics(self.client, self.run_id, metrics, step=epoch))
+        away = bool(self.unsent)  # a store that hangs costs its time-out once, not every epoch
+        self.unsent += points(metrics, step=epoch)
+        if not away:
+            self._send(lambda: self._send_points())
 
-    def finish(self, costs: dict[str, float], results: list[Path]) -> None:
+    def finish(self, costs: dict[str, float], made: list[Path]) -> None:
         """Log what came out and close the run."""
-        metrics = files.read_json(paths.metrics(self.name)) if paths.metrics(self.name) in results else {}
-        values = costs | {name: value for name, value in numbers(metrics).items() if name not in self.live}
-        shown = [path for path in results if path.parts[0] != "data"]
-        self._send("metrics", lambda: log_metrics(self.client, self.run_id, values))
-        self._send("artifacts", lambda: log_files(self.client, self.run_id, shown))
-        self._send("digest", lambda: self.client.set_tag(self.run_id, "results", digest(results)))
-        self._close("FINISHED")
+        metrics = files.read_json(paths.metrics(self.name)) if paths.metrics(self.name) in made else {}
+        self.unsent += points(
+            costs | {key: value for key, value in results.numbers(metrics).items() if key not in self.live}
+        )
+        end = Ending("FINISHED", int(time.time() * 1000), {"results": results.digest(made)})
+        shown = [path for path in made if path.parts[0] != "data"]
+        self._close(end, lambda: log_files(self.client, self.run_id, shown))
 
     def fail(self, costs: dict[str, float], error: BaseException) -> None:
         """Log why the stage ended early and close the run."""
-        self._send("traceback", lambda: self.client.log_text(self.run_id, traceback.format_exc(), "traceback.txt"))
-        self._send("metrics", lambda: log_metrics(self.client, self.run_id, costs))
-        self._close("FAILED" if isinstance(error, Exception) else "KILLED")
+        self.unsent += points(costs)
+        text = "".join(traceback.format_exception(error))
+        end = Ending("FAILED" if isinstance(error, Exception) else "KILLED", int(time.time() * 1000), {})
+        self._close(end, lambda: self.client.log_text(self.run_id, text, "traceback.txt"))
 
-    def _close(self, status: str) -> None:
-        self._send("status", lambda: self.client.set_terminated(self.run_id, status))
-        if self.lost:
+    def _close(self, end: Ending, log_artifacts: Callable[[], object]) -> None:
+        def send() -> None:
+            self._send_points()
+            log_artifacts()
+            close(self.client, self.run_id, end)
+
+        if not self._send(send):
+            keep_for_later(self.run_id, self.unsent, end)
             print(
-                f"{self.name}: the MLflow store went away; not logged: {', '.join(self.lost)}. "
-                "The results are whole on disk, and publish logs them once the store is back.",
+                f"{self.name}: the MLflow store went away; not logged: {len(self.unsent)} metric values and the "
+                "artifacts. The files are whole; once the store is back the next stage logs the values, and publish "
+                "the complete run.",
                 file=sys.stderr,
             )
 
-    def _send(self, what: str, call: Callable[[], object]) -> None:
+    def _send_points(self) -> None:
+        self.client.log_batch(self.run_id, metrics=self.unsent)
+        self.unsent = []
+
+    def _send(self, call: Callable[[], object]) -> bool:
         try:
             call()
         except store.STORE_ERRORS:
-            self.lost.append(what)
+            return False
+        return True
 
 
 @contextmanager
@@ -85,12 +99,17 @@ def stage_run(name: str, settings: params.Params) -> Iterator[StageRun]:
     Raises UserError before the body starts when the store is out of reach.
     """
     client = store.connect()
+    _deliver(client)
     _close_killed(client)
-    stage = declared(name)
+    stage = results.declared(name)
     experiment = client.get_experiment_by_name(store.STAGES).experiment_id
     run_id = client.create_run(experiment, run_name=name, tags=code_tags() | _process_tags(name)).info.run_id
     log_params(client, run_id, params.flat(settings, stage.sections))
-    inputs = [DatasetInput(dataset) for dataset in _datasets(stage.inputs)]
+    inputs = [
+        DatasetInput(Dataset(name=path, digest=md5.removesuffix(".dir"), source_type="dvc", source=path))
+        for path, md5 in results.hashes().items()
+        if path in stage.inputs and path.startswith("data/")
+    ]
     if inputs:
         client.log_inputs(run_id, inputs)
     run = StageRun(name, settings, client, run_id)
@@ -103,48 +122,16 @@ def stage_run(name: str, settings: params.Params) -> Iterator[StageRun]:
     run.finish(_costs(started), stage.results)
 
 
-def declared(name: str) -> Declared:
-    """Return what dvc.yaml says of a stage."""
-    stage = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"][name]
-    results = [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
-    return Declared(
-        sections=sorted({section.split(".")[0] for section in stage.get("params", [])}),
-        inputs=[dep for dep in stage.get("deps", []) if not dep.startswith("pipeline/")],
-        results=[Path(next(iter(out)) if isinstance(out, dict) else out) for out in results],
-    )
-
-
-def digest(places: list[Path]) -> str:
-    """Return the SHA-256 over the names and contents of files and of all files in folders."""
-    total = hashlib.sha256()
-    for place in sorted(places):
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file():
-                total.update(path.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
-
-
-def numbers(tree: dict[str, Any], prefix: str = "") -> dict[str, float]:
-    """Return the numbers of nested metrics by their joined names, `precision: {3: 0.98}` as `precision.3`."""
-    found: dict[str, float] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            found |= numbers(value, f"{prefix}{key}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            found[prefix + key] = float(value)
-    return found
-
-
 def log_params(client: MlflowClient, run_id: str, settings: dict[str, Any]) -> None:
     """Log settings as params; a list as YAML writes it, a missing value as null."""
     as_text = {key: "null" if value is None else str(value) for key, value in settings.items()}
     client.log_batch(run_id, params=[Param(key, value) for key, value in as_text.items()])
 
 
-def log_metrics(client: MlflowClient, run_id: str, metrics: dict[str, float], step: int = 0) -> None:
-    """Log metrics at one step."""
+def points(metrics: dict[str, float], step: int = 0) -> list[Metric]:
+    """Return metrics as MLflow's points, taken now."""
     now = int(time.time() * 1000)
-    client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value in metrics.items()])
+    return [Metric(name, value, now, step) for name, value in metrics.items()]
 
 
 def log_files(client: MlflowClient, run_id: str, places: list[Path]) -> None:
@@ -154,6 +141,39 @@ def log_files(client: MlflowClient, run_id: str, places: list[Path]) -> None:
             client.log_artifacts(run_id, str(place), str(place))
         else:
             client.log_artifact(run_id, str(place), "" if place.parent == Path() else str(place.parent))
+
+
+def close(client: MlflowClient, run_id: str, end: Ending) -> None:
+    """End a run with its last tags."""
+    for key, value in end.tags.items():
+        client.set_tag(run_id, key, value)
+    client.set_terminated(run_id, end.status, end.time)
+
+
+def keep_for_later(run_id: str, unsent: list[Metric], end: Ending) -> None:
+    """Write down what a store that went away did not take."""
+    record = {"store": store.uri(), "metrics": [dict(point) for point in unsent], "end": asdict(end)}
+    files.write_json(waiting() / f"{run_id}.json", record)
+
+
+def waiting() -> Path:
+    """Return the folder of what waits for its store to come back."""
+    return store.root() / ".convscope"
+
+
+def _deliver(client: MlflowClient) -> None:
+    """Log what earlier stages could not, if it belongs to this store."""
+    for path in waiting().glob("*.json"):
+        record = files.read_json(path)
+        if record["store"] == store.uri():
+            kept = [
+                Metric(**{name: point[name] for name in ("key", "value", "timestamp", "step")})
+                for point in record["metrics"]
+            ]
+            with contextlib.suppress(*store.STORE_ERRORS):  # a run that is no longer there takes nothing
+                client.log_batch(path.stem, metrics=kept)
+                close(client, path.stem, Ending(**record["end"]))
+            path.unlink()
 
 
 def code_tags() -> dict[str, str]:
@@ -196,20 +216,6 @@ def _alive(process: str) -> bool:
         return str(psutil.Process(int(number)).create_time()) == created
     except (psutil.NoSuchProcess, ValueError):
         return False
-
-
-def _datasets(inputs: list[str]) -> list[Dataset]:
-    """Return the data a stage reads, with the digests that dvc.lock has of them."""
-    lock = Path("dvc.lock")
-    stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.exists() else {}
-    digests = {
-        out["path"]: out["md5"].removesuffix(".dir") for stage in stages.values() for out in stage.get("outs", [])
-    }
-    return [
-        Dataset(name=path, digest=digests[path], source_type="dvc", source=path)
-        for path in inputs
-        if path.startswith("data/") and path in digests
-    ]
 
 
 def _costs(started: float) -> dict[str, float]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from mlflow import MlflowClient
 
-from pipeline import fetch, idx
+from pipeline import fetch, idx, params
 from pipeline.prepare import Split
 
 PROJECT = Path(__file__).parent.parent
@@ -125,3 +126,37 @@ def commit(clone: Clone, message: str) -> None:
 def clone(make_clone: Callable[[], Clone]) -> Clone:
     """A fresh clone in which nothing has run yet."""
     return make_clone()
+
+
+@pytest.fixture(scope="session")
+def finished(make_clone: Callable[[], Clone]) -> Clone:
+    """A clone in which everything ran once and was committed; tests leave it finished."""
+    clone = make_clone()
+    assert clone.repro() == list(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
+    commit(clone, "results")
+    return clone
+
+
+def complete_rows(clone: Clone, uri: str = "") -> set[str]:
+    """The content keys of the complete runs in a clone's store, each run checked to be complete, none double.
+
+    No run of a stage may be left running either.
+    """
+    client = MlflowClient(uri or f"sqlite:///{clone.folder / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("convscope").experiment_id])
+    stage_runs = client.search_runs([client.get_experiment_by_name("convscope-stages").experiment_id], max_results=5000)
+    assert "RUNNING" not in {run.info.status for run in [*runs, *stage_runs]}
+    settings = set(params.flat(params.load(PROJECT / "params.yaml")))
+    for run in runs:
+        assert run.info.status == "FINISHED"
+        assert set(run.data.params) == settings
+        assert {"test_accuracy", "test_loss", "val_accuracy", "wrong_auroc", "seconds.train"} <= set(run.data.metrics)
+        epochs = range(1, int(run.data.params["train.epochs"]) + 1)
+        for curve in ("loss", "accuracy", "val_loss", "val_accuracy"):
+            assert [point.step for point in client.get_metric_history(run.info.run_id, curve)] == list(epochs)
+        artifacts = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
+        assert artifacts == {"params.yaml", "dvc.lock", "figures", "metrics", "models", "report"}
+        assert len(run.outputs.model_outputs) == 1
+    keys = [run.data.tags["content"] for run in runs]
+    assert len(keys) == len(set(keys))
+    return set(keys)

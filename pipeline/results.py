@@ -1,0 +1,56 @@
+"""What dvc.yaml and dvc.lock say of a stage, and what its results amount to."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What dvc.yaml says of a stage."""
+
+    sections: list[str]  # of params.yaml
+    inputs: list[str]
+    results: list[Path]
+
+
+def declared(name: str) -> Declared:
+    """Return what dvc.yaml says of a stage."""
+    stage = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"][name]
+    results = [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
+    return Declared(
+        sections=sorted({section.split(".")[0] for section in stage.get("params", [])}),
+        inputs=[dep for dep in stage.get("deps", []) if not dep.startswith("pipeline/")],
+        results=[Path(next(iter(out)) if isinstance(out, dict) else out) for out in results],
+    )
+
+
+def hashes() -> dict[str, str]:
+    """Return the hash of every output that dvc.lock knows, by path; none before the first `dvc repro`."""
+    lock = Path("dvc.lock")
+    stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"] if lock.exists() else {}
+    return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
+
+
+def digest(places: list[Path]) -> str:
+    """Return the SHA-256 over the names and contents of files and of all files in folders."""
+    total = hashlib.sha256()
+    for place in sorted(places):
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file():
+                total.update(path.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def numbers(tree: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    """Return the numbers of nested metrics by their joined names, `precision: {3: 0.98}` as `precision.3`."""
+    found: dict[str, float] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            found |= numbers(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found[prefix + key] = float(value)
+    return found

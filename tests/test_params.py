@@ -1,0 +1,187 @@
+import re
+from typing import Any
+
+import pytest
+import yaml
+from conftest import PROJECT
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pipeline import params
+from pipeline.errors import UserError
+
+COMMITTED: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "params.yaml").read_text())
+LEAVES = {f"{section}.{key}": value for section, values in COMMITTED.items() for key, value in values.items()}
+
+positive = st.integers(min_value=1)
+seeds = st.integers(0, 2**32 - 1)
+rates = st.floats(0, 1, exclude_max=True)
+indices = st.none() | st.integers(min_value=0)
+valid = {
+    "fetch": {"dataset": st.text(), "source": st.none() | st.text()},
+    "prepare": {
+        "train_size": positive,
+        "validation": st.sampled_from(["holdout", "test"]),
+        "validation_size": positive,
+    },
+    "kernel_demo": {"seed": seeds, "digit": indices, "kernels": st.integers(1, 40), "measured_digits": positive},
+    "model": {
+        "filters": st.lists(positive, min_size=1),
+        "kernel_size": positive,
+        "pool_size": positive,
+        "dropout": rates,
+        "dense_dropout": rates,
+    },
+    "train": {
+        "epochs": positive,
+        "batch_size": positive,
+        "learning_rate": st.floats(0, exclude_min=True, allow_infinity=False),
+        "seed": seeds,
+    },
+    "error_analysis": {"seed": seeds, "right": indices, "wrong": indices},
+    "visualise": {"seed": seeds, "digit": indices, "filter": st.just(0)},
+}
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def changed(key: str, text: str) -> str:
+    """Return the committed settings in YAML, with `text` as the value of `section.key`."""
+    section, name = key.split(".")
+    tree = COMMITTED | {section: COMMITTED[section] | {name: "@"}}
+    return yaml.safe_dump(tree).replace("'@'", text)
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(UserError) as refused:
+        params.parse(text, "params.yaml")
+    return str(refused.value)
+
+
+def test_the_committed_settings_are_accepted_as_they_stand():
+    assert params.flat(params.load(PROJECT / "params.yaml")) == LEAVES
+
+
+def test_flat_keeps_to_the_named_sections():
+    settings = params.load(PROJECT / "params.yaml")
+    assert params.flat(settings, ["train", "fetch"]) == {
+        key: value for key, value in LEAVES.items() if key.startswith(("train.", "fetch."))
+    }
+
+
+@given(st.fixed_dictionaries({section: st.fixed_dictionaries(keys) for section, keys in valid.items()}))
+@settings(deadline=None, max_examples=30)
+def test_valid_settings_come_back_as_they_were_written(tree: dict[str, Any]):
+    assert params.parse(yaml.safe_dump(tree, allow_unicode=True), "params.yaml").model_dump(mode="json") == tree
+
+
+@given(st.sampled_from(sorted(LEAVES)), anything)
+@settings(deadline=None)
+def test_whatever_stands_at_a_key_is_taken_as_it_is_or_refused_by_the_keys_name(key: str, value: Any):
+    section, name = key.split(".")
+    try:
+        accepted = params.parse(
+            yaml.safe_dump(COMMITTED | {section: COMMITTED[section] | {name: value}}), "params.yaml"
+        )
+    except UserError as error:
+        assert all(line.startswith(f"params.yaml: {key}") for line in str(error).splitlines())
+    else:
+        assert params.flat(accepted)[key] == value
+        assert isinstance(value, bool) is isinstance(LEAVES[key], bool)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "found_and_allowed"),
+    [
+        ("prepare.train_size", "20000.0", "found 20000.0; .*valid integer"),
+        ("prepare.validation", "other", "found \"other\"; .*'holdout' or 'test'"),
+        ("kernel_demo.seed", "-1", "found -1; .*greater than or equal to 0"),
+        ("train.seed", "4294967296", "found 4294967296; .*less than 4294967296"),
+        ("model.filters", "[]", r"found \[\]; .*at least 1"),
+        ("model.dropout", "1.0", "found 1.0; .*less than 1"),
+        ("train.epochs", "0", "found 0; .*greater than or equal to 1"),
+        ("train.batch_size", "true", "found true; .*valid integer"),
+        ("train.batch_size", '"128"', "found the text '128'.*; write 128"),
+        ("train.learning_rate", "1e-3", r"found the text '1e-3'.*; write (0\.001|1\.0e-0?3)"),
+        ("train.learning_rate", "15e-8", r"found the text '15e-8'.*; write (0\.00000015|1\.5e-0?7)"),
+        ("train.learning_rate", "0", "found 0; .*greater than 0"),
+        ("train.learning_rate", ".nan", "found NaN; .*finite"),
+        ("train.learning_rate", ".inf", "found Infinity; .*finite"),
+        ("visualise.filter", "32", "found 32; allowed are 0 to 31"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_a_line_with_key_finding_and_allowance(key: str, text: str, found_and_allowed: str):
+    assert re.fullmatch(f"params.yaml: {key}: {found_and_allowed}.*", refusal(changed(key, text)))
+
+
+@pytest.mark.parametrize("text", ["nan", "-inf", "1e999"])
+def test_nobody_is_told_to_write_a_number_that_would_be_refused(text: str):
+    message = refusal(changed("train.learning_rate", text))
+    assert re.match(f"params.yaml: train.learning_rate: found .*{text}", message)
+    assert "write" not in message
+
+
+@given(st.from_regex(r"[+-]?[0-9]{1,20}(\.[0-9]{0,5})?([eE][+-]?[0-9]{1,2})?", fullmatch=True) | st.floats().map(repr))
+@example("1e-3")
+@example("15e-8")
+@settings(deadline=None)
+def test_the_recommended_spelling_of_a_finite_number_is_read_as_that_number(text: str):
+    if params._is_number(text):
+        number = yaml.safe_load(params._as_yaml(text))
+        assert isinstance(number, int | float)
+        assert number == float(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("epochs:", "epoch:", r"train\.epoch: unknown key; did you mean train\.epochs\?.*batch_size.*"),
+        ("epochs:", "epoch:", r"train\.epochs: missing.*"),
+        ("train:", "trian:", r"trian: unknown key; did you mean train\?.*fetch, prepare.*"),
+        ("train:", "zip: 1\ntrain:", r"zip: unknown key; allowed here: fetch, prepare.*"),
+        ("  epochs: 6\n", "", r"train\.epochs: missing.*"),
+    ],
+)
+def test_an_unknown_or_missing_key_is_named_along_with_the_right_one(old: str, new: str, line: str):
+    text = yaml.safe_dump(COMMITTED)
+    assert old in text
+    assert any(re.fullmatch(f"params.yaml: {line}", found) for found in refusal(text.replace(old, new)).splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("", "(.+: )?found null; .*"),
+        ("- train\n- model", r"(.+: )?found \[\"train\", \"model\"\]; .*"),
+        ("train: [", "not readable as YAML: .*"),
+        ("train: {2001-01-01: 1}", ".*2001-01-01.*"),
+        ("train: &loop [*loop]", ".*"),
+    ],
+    ids=["empty", "list", "not YAML", "date as key", "contains itself"],
+)
+def test_a_file_that_is_no_tree_of_settings_is_refused_in_lines_that_name_it(text: str, finding: str):
+    first, *others = refusal(text).splitlines()
+    assert re.fullmatch(f"params.yaml: {finding}", first)
+    assert all(line.startswith("params.yaml: ") for line in others)
+
+
+def test_a_missing_file_and_one_that_is_not_text_are_refused_by_name(tmp_path):
+    place = tmp_path / "params.yaml"
+    with pytest.raises(UserError, match=f"^{re.escape(str(place))}: not found"):
+        params.load(place)
+    place.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=f"^{re.escape(str(place))}: not UTF-8"):
+        params.load(place)
+
+
+def test_settings_cannot_be_changed_once_read():
+    settings = params.load(PROJECT / "params.yaml")
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.train.epochs = 1
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.train = settings.train
+    assert isinstance(settings.model.filters, tuple)

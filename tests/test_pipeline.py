@@ -1,0 +1,220 @@
+"""The whole pipeline, through the real `dvc`, on the synthetic data set."""
+
+import ast
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from conftest import PROJECT, Clone, complete_rows
+
+from pipeline import params
+
+DVC = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
+STAGES = list(DVC["stages"])
+MODULES = {path.stem for path in (PROJECT / "pipeline").glob("*.py")} - {"__init__"}
+
+
+def imported(module: str) -> set[str]:
+    """The modules of the package that a module imports, itself and theirs included."""
+    found, todo = set(), [module]
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for node in ast.walk(ast.parse((PROJECT / f"pipeline/{name}.py").read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "pipeline":
+                todo += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("pipeline."):
+                todo.append(str(node.module).split(".")[1])
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_has_its_name_everywhere(stage: str) -> None:
+    assert DVC["stages"][stage]["cmd"] == f"python -m pipeline.{stage}"
+    assert stage in MODULES
+    assert (PROJECT / f"tests/test_{stage}.py").exists()
+    own = [path for path in map(str, results_of(stage)) if path.startswith("figures/")]
+    assert own in ([], [f"figures/{stage}"])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_exactly_the_modules_it_imports(stage: str) -> None:
+    declared = {Path(dep).stem for dep in DVC["stages"][stage]["deps"] if dep.endswith(".py")}
+    assert declared == imported(stage) | {"__init__"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_reads_only_the_settings_it_declares(stage: str) -> None:
+    declared = {section.split(".")[0] for section in DVC["stages"][stage].get("params", [])}
+    source = (PROJECT / f"pipeline/{stage}.py").read_text()
+    read = set(re.findall(r"(?:params|settings)\.(\w+)", source)) & set(params.Params.model_fields)
+    assert read == declared
+
+
+def results_of(stage: str) -> list[Path]:
+    entry = DVC["stages"][stage]
+    return [Path(out) for kind in ("outs", "metrics") for out in entry.get(kind, [])]
+
+
+def test_no_two_stages_write_the_same_file_and_every_file_read_is_written_by_one() -> None:
+    written = [result for stage in STAGES for result in results_of(stage)]
+    assert len(written) == len(set(written))
+    read = {Path(dep) for stage in STAGES for dep in DVC["stages"][stage]["deps"]}
+    made = {dep for dep in read if dep.parts[0] not in ("pipeline", "params.yaml")}
+    assert all(any(dep == result or result in dep.parents for result in written) for dep in made)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_only_a_stage_that_runs_a_network_loads_tensorflow(stage: str) -> None:
+    script = f"import sys, pipeline.{stage}; print('tensorflow' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True)
+    runs_a_network = stage in ("train", "evaluate", "visualise")
+    assert result.stdout.split() == [str(runs_a_network)] * 2  # Keras itself loads pyplot
+
+
+@pytest.mark.parametrize("module", sorted(MODULES - {"store", "tracking", "mlflow_model", "publish"}))
+def test_only_the_modules_of_the_tracking_name_mlflow(module: str) -> None:
+    assert not re.search(r"^\s*(import|from) mlflow", (PROJECT / f"pipeline/{module}.py").read_text(), re.MULTILINE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "stage", "message"),
+    [
+        ({"train__epoch": 3}, "train", "train.epoch: unknown key; did you mean train.epochs?"),
+        ({"train__learning_rate": "1e-3"}, "train", "train.learning_rate: found the text '1e-3'"),
+        ({"prepare__train_size": 70000}, "prepare", "prepare.train_size: found 70000"),
+        ({"visualise__filter": 99}, "train", "visualise.filter: found 99; allowed are 0 to 31"),
+        ({"kernel_demo__digit": 400}, "kernel_demo", "kernel_demo.digit: found 400; allowed are 0 to 399"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_params_yaml_stops_the_stage_with_one_line(
+    finished: Clone, change: dict[str, object], stage: str, message: str
+) -> None:
+    before = (finished.folder / "params.yaml").read_text()
+    finished.set(**change)
+    try:
+        result = finished.run(sys.executable, "-m", f"pipeline.{stage}", check=False)
+    finally:
+        (finished.folder / "params.yaml").write_text(before)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert message in result.stderr
+
+
+@pytest.mark.slow
+def test_a_section_that_no_stage_knows_fails_repro(finished: Clone) -> None:
+    before = (finished.folder / "params.yaml").read_text()
+    (finished.folder / "params.yaml").write_text(before + "trian:\n  epochs: 3\n")
+    result = finished.run("dvc", "repro", check=False)
+    (finished.folder / "params.yaml").write_text(before)
+    assert result.returncode != 0
+    assert "params.yaml: trian: unknown key; did you mean train?" in result.stderr
+    finished.repro()
+
+
+@pytest.mark.slow
+def test_a_second_repro_runs_nothing(finished: Clone) -> None:
+    assert finished.repro() == []
+    assert finished.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
+
+
+@pytest.mark.slow
+def test_forcing_every_stage_changes_neither_the_lock_file_nor_the_complete_runs(finished: Clone) -> None:
+    lock, rows = finished.lock(), complete_rows(finished)
+    assert finished.repro("--force") == STAGES
+    assert finished.lock() == lock
+    assert complete_rows(finished) == rows
+
+
+def table_of_reruns() -> list[tuple[str, list[str]]]:
+    """The README's table: a setting, and the stages that run again when it changes."""
+    rows = re.findall(r"^\| `(\w+\.\w+)` \| (.*?) \|$", (PROJECT / "README.md").read_text(), re.MULTILINE)
+    return [(key, STAGES if stages == "all nine" else stages.split(", ")) for key, stages in rows]
+
+
+CHANGES = {
+    "prepare.train_size": 380,
+    "kernel_demo.seed": 1,
+    "model.dropout": 0.3,
+    "train.epochs": 1,
+    "error_analysis.seed": 1,
+    "visualise.filter": 1,
+}
+
+
+def test_the_readme_says_for_a_setting_of_each_section_what_runs_again() -> None:
+    assert {key for key, _ in table_of_reruns()} == set(CHANGES)
+    assert {key.split(".")[0] for key in CHANGES} == set(params.Params.model_fields) - {"fetch"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("key", "stages"), table_of_reruns())
+def test_a_changed_setting_runs_again_what_the_readme_says(finished: Clone, key: str, stages: list[str]) -> None:
+    before = (finished.folder / "params.yaml").read_text()
+    finished.set(**{key.replace(".", "__"): CHANGES[key]})
+    executed = finished.repro()
+    (finished.folder / "params.yaml").write_text(before)
+    finished.repro()
+    assert executed == stages
+
+
+@pytest.mark.slow
+def test_a_pipeline_killed_in_every_stage_ends_in_the_same_bytes(
+    finished: Clone, make_clone: Callable[[], Clone]
+) -> None:
+    clone = make_clone()
+    for stage in STAGES:
+        kill_in(clone, stage)
+    clone.repro()
+    assert clone.lock() == finished.lock()
+    assert len(complete_rows(clone)) == 1
+
+
+def kill_in(clone: Clone, stage: str) -> None:
+    """Start `dvc repro` and kill -9 it with all it started, half a second after a stage began."""
+    process = subprocess.Popen(
+        ["dvc", "repro"], cwd=clone.folder, env=clone.environment(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 300
+    while not any(f"pipeline.{stage}" in command_of(child) for child in children_of(process.pid)):
+        assert process.poll() is None, f"dvc repro ended before {stage} ran"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def command_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+@pytest.mark.slow
+def test_dvc_shows_metrics_and_draws_plots(finished: Clone) -> None:
+    shown = finished.run("dvc", "metrics", "show", "--json").stdout
+    assert '"test_accuracy"' in shown
+    finished.run("dvc", "plots", "show", "--out", "plots")
+    page = (finished.folder / "plots/index.html").read_text()
+    assert all(name in page for name in ("loss", "accuracy", "confusion"))
