@@ -186,7 +186,7 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(
 IMAGE, LABEL = np.zeros((1, 784), np.float32), np.zeros(1, np.int64)
 
 
-@pytest.mark.parametrize("content", [{}, [(IMAGE, LABEL)] * 2, [(IMAGE, [0])] * 3, [([0.0] * 784, LABEL)] * 3])
+@pytest.mark.parametrize("content", [{}, [(IMAGE, LABEL)] * 2, [(IMAGE, [0])] * 3])
 def test_a_pickle_of_something_else_is_refused(tmp_path: Path, content: Any):
     (tmp_path / "mnist.pkl").write_bytes(python2_pickle(content))
     with pytest.raises(UserError, match=r"mnist\.pkl is not readable: "):

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -29,7 +28,7 @@ def draw_random(count: int, measure: float | None = 0.25) -> Figure:
 FIGURES: dict[str, Callable[[], Figure]] = {
     "one kernel": lambda: draw_random(1),
     "the default": lambda: draw_random(10),
-    "as many kernels as allowed": lambda: draw_random(40, measure=None),
+    "three rows of kernels": lambda: draw_random(13, measure=None),
     "edge": lambda: kernel_demo.draw_edge(DIGIT, RESPONSE, 0.95),
     "edge without a measure": lambda: kernel_demo.draw_edge(DIGIT, RESPONSE, None),
     "pooling": lambda: kernel_demo.draw_pooling(RESPONSE),
@@ -60,7 +59,7 @@ def luminance(colours: np.ndarray) -> np.ndarray:
     return np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
 
 
-@given(arrays(np.int64, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=whole_numbers), st.integers(1, 3))
+@given(arrays(np.int64, array_shapes(min_dims=2, max_dims=2, max_side=7), elements=whole_numbers), st.integers(1, 3))
 @settings(deadline=None)
 def test_pooling_keeps_the_largest_of_each_whole_window_and_drops_the_rest(image: np.ndarray, size: int):
     expected = np.empty((image.shape[0] // size, image.shape[1] // size))
@@ -72,7 +71,7 @@ def test_pooling_keeps_the_largest_of_each_whole_window_and_drops_the_rest(image
 
 
 @given(
-    arrays(np.int64, array_shapes(min_dims=2, max_dims=2, min_side=4, max_side=11), elements=whole_numbers),
+    arrays(np.int64, array_shapes(min_dims=2, max_dims=2, min_side=4, max_side=8), elements=whole_numbers),
 )
 @settings(deadline=None)
 def test_no_patch_on_the_pooling_grid_varies_more_than_the_chosen_one(image: np.ndarray):
@@ -82,7 +81,7 @@ def test_no_patch_on_the_pooling_grid_varies_more_than_the_chosen_one(image: np.
     assert patches[row, column].std() == pytest.approx(patches[::2, ::2].std(axis=(2, 3)).max())
 
 
-@pytest.mark.parametrize("count", [1, 5, 12])
+@pytest.mark.parametrize("count", [1, 7])
 def test_each_random_kernel_stands_above_its_own_response_and_edge_measure(count: int):
     kernels = random_kernels(count, 0)
     responses = [response(DIGIT, kernel) for kernel in kernels]
@@ -132,7 +131,7 @@ def test_the_pooling_figure_follows_one_patch_into_the_pooled_response(picture: 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 def test_no_text_is_cut_off_or_covers_another(draw: Callable[[], Figure]):
     figure = draw()
-    FigureCanvasAgg(figure).draw()
+    figure.draw_without_rendering()
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
     extents = {text: text.get_window_extent() for text in texts}
     for text, extent in extents.items():

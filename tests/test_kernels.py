@@ -10,7 +10,7 @@ from scipy.stats import pearsonr
 from pipeline import kernels
 from pipeline.statistics import auroc
 
-pictures = arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=8))
+pictures = arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=6))
 whole_kernels = arrays(np.int64, (3, 3), elements=st.integers(-4, 4)).map(lambda kernel: kernel.astype(float))
 seeds = st.integers(0, 2**32 - 1)
 

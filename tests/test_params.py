@@ -1,4 +1,5 @@
 import re
+import string
 from typing import Any
 
 import pytest
@@ -14,12 +15,13 @@ from pipeline.errors import UserError
 COMMITTED: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "params.yaml").read_text())
 LEAVES = {f"{section}.{key}": value for section, values in COMMITTED.items() for key, value in values.items()}
 
+texts = st.text(string.printable + "ä\u2028€")
 positive = st.integers(min_value=1)
 seeds = st.integers(0, 2**32 - 1)
 rates = st.floats(0, 1, exclude_max=True)
 indices = st.none() | st.integers(min_value=0)
 valid = {
-    "fetch": {"dataset": st.text(), "source": st.none() | st.text()},
+    "fetch": {"dataset": texts, "source": st.none() | texts},
     "prepare": {
         "train_size": positive,
         "validation": st.sampled_from(["holdout", "test"]),
@@ -42,9 +44,11 @@ valid = {
     "error_analysis": {"seed": seeds, "right": indices, "wrong": indices},
     "visualise": {"seed": seeds, "digit": indices, "filter": st.just(0)},
 }
+fractions = st.sampled_from(["", ".", ".0", ".5", ".0625"])
+number_texts = st.builds("{}{}e{}".format, st.integers(-(10**18), 10**18), fractions, st.integers(-330, 330))
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=5,
 )
 
@@ -83,15 +87,14 @@ def test_valid_settings_come_back_as_they_were_written(tree: dict[str, Any]):
 @settings(deadline=None)
 def test_whatever_stands_at_a_key_is_taken_as_it_is_or_refused_by_the_keys_name(key: str, value: Any):
     section, name = key.split(".")
+    text = yaml.safe_dump(COMMITTED | {section: COMMITTED[section] | {name: value}})
     try:
-        accepted = params.parse(
-            yaml.safe_dump(COMMITTED | {section: COMMITTED[section] | {name: value}}), "params.yaml"
-        )
+        taken, refusals = params.flat(params.parse(text, "params.yaml"))[key], []
     except UserError as error:
-        assert all(line.startswith(f"params.yaml: {key}") for line in str(error).splitlines())
-    else:
-        assert params.flat(accepted)[key] == value
-        assert isinstance(value, bool) is isinstance(LEAVES[key], bool)
+        taken, refusals = value, str(error).splitlines()
+    assert taken == value
+    assert refusals or not isinstance(value, bool)
+    assert all(line.startswith(f"params.yaml: {key}") for line in refusals)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +128,7 @@ def test_nobody_is_told_to_write_a_number_that_would_be_refused(text: str):
     assert "write" not in message
 
 
-@given(st.from_regex(r"[+-]?[0-9]{1,20}(\.[0-9]{0,5})?([eE][+-]?[0-9]{1,2})?", fullmatch=True) | st.floats().map(repr))
+@given(number_texts | st.floats().map(repr))
 @example("1e-3")
 @example("15e-8")
 @settings(deadline=None)
@@ -158,8 +161,8 @@ def test_an_unknown_or_missing_key_is_named_along_with_the_right_one(old: str, n
         ("", "(.+: )?found null; .*"),
         ("- train\n- model", r"(.+: )?found \[\"train\", \"model\"\]; .*"),
         ("train: [", "not readable as YAML: .*"),
-        ("train: {2001-01-01: 1}", ".*2001-01-01.*"),
-        ("train: &loop [*loop]", ".*"),
+        ("train: {2001-01-01: 1}", ".+"),
+        ("train: &loop [*loop]", ".+"),
     ],
     ids=["empty", "list", "not YAML", "date as key", "contains itself"],
 )

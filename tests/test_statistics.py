@@ -21,13 +21,13 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order(positive: np.ndarray, ne
 
 
 @given(scores, scores)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_swapping_the_groups_gives_the_rest_to_one(positive: np.ndarray, negative: np.ndarray):
     assert auroc(negative, positive) == pytest.approx(1 - auroc(positive, negative))
 
 
 @given(scores, scores)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @pytest.mark.parametrize("monotone", [np.exp, np.float32, lambda scores: np.uint8(scores + 3)])
 def test_auroc_sees_the_order_of_scores_alone(
     monotone: Callable[[np.ndarray], np.ndarray], positive: np.ndarray, negative: np.ndarray

@@ -2,15 +2,13 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Clone, commit, complete_rows
+from conftest import Clone, answers, commit, complete_rows, free_port, stop, wait_for
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -141,9 +139,9 @@ def test_a_killed_training_is_closed_as_killed_by_the_next_stage(copy: Clone) ->
     process = subprocess.Popen(
         ["dvc", "repro"], cwd=copy.folder, env=copy.environment(), start_new_session=True, stdout=subprocess.DEVNULL
     )
-    wait_for(lambda: stage_runs(connected(copy), "train") if (copy.folder / "mlflow.db").exists() else [])
-    client = connected(copy)
-    wait_for(lambda: stage_runs(client, "train")[0].data.metrics.get("val_loss"))  # it is in the middle of training
+    wait_for((copy.folder / "mlflow.db").exists)
+    client = client_of(copy)
+    wait_for(lambda: [run for run in stage_runs(client, "train") if "val_loss" in run.data.metrics])  # it trains
     assert stage_runs(client, "train")[0].info.status == "RUNNING"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -152,17 +150,6 @@ def test_a_killed_training_is_closed_as_killed_by_the_next_stage(copy: Clone) ->
     copy.run("python", "-m", "pipeline.publish")
     assert len(complete_rows(copy)) == 1
     assert [run.info.status for run in stage_runs(client, "train")] == ["KILLED"]
-
-
-def connected(clone: Clone) -> MlflowClient:
-    return client_of(clone)
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 200) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.2)
 
 
 def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
@@ -177,20 +164,8 @@ def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
     return process
 
 
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 def test_a_server_that_dies_while_the_network_trains_costs_no_result(copy: Clone, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     uri = f"http://127.0.0.1:{port}"
     server = serve(tmp_path, port)
     copy.set(train__epochs=40)

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -133,6 +132,5 @@ def test_the_mean_of_three_seeds_learns_epoch_by_epoch_as_the_article_did(mnist)
         history = train.fit(network, mnist["train"], mnist["validation"], settings.train, Recorder(network))
         histories.append(history[["val_loss", "val_accuracy"]])
     mean = sum(histories) / 3
-    print(mean, mean - pd.DataFrame(ARTICLE), sep="\n")
     np.testing.assert_allclose(mean["val_accuracy"], ARTICLE["val_accuracy"], rtol=0, atol=0.006)
     np.testing.assert_allclose(mean["val_loss"], ARTICLE["val_loss"], rtol=0, atol=0.02)

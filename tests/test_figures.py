@@ -1,0 +1,147 @@
+"""Every figure of the project: the same bytes each time, honest scales, and no text cut off or under another."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from pipeline import error_analysis, figures, kernel_demo, train, visualise
+from pipeline.kernels import LAPLACIAN, random_kernels, response
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
+EDGES = response(IMAGE, LAPLACIAN)
+PICTURES = [np.array([[-2.0, 1.0]]), np.array([[3.0, 0.5]]), np.array([[0.0, 0.25]])]
+
+
+def numbers() -> np.random.Generator:
+    """The same random numbers for every figure, whichever are drawn before it."""
+    return np.random.default_rng(1)
+
+
+def random(count: int) -> Figure:
+    kernels = random_kernels(count, seed=0)
+    return kernel_demo.draw_random(IMAGE, kernels, [response(IMAGE, kernel) for kernel in kernels], [0.05] * count)
+
+
+def curves(epochs: int) -> Figure:
+    measures = ["loss", "val_loss", "accuracy", "val_accuracy"]
+    return train.draw_curves(
+        pd.DataFrame({"epoch": range(1, epochs + 1)} | {name: numbers().random(epochs) for name in measures})
+    )
+
+
+def example(classes: int) -> Figure:
+    return error_analysis.draw_example(IMAGE, numbers().dirichlet(np.ones(classes)), classes - 1, 9999)
+
+
+def highest(count: int) -> Figure:
+    values = numbers().random(10_000).astype(np.float32)
+    return error_analysis.draw_highest(values, np.arange(10_000) < count)
+
+
+def wrong(count: int) -> Figure:
+    table = pd.DataFrame({"label": range(count), "predicted": 9, "probability_of_predicted": numbers().random(count)})
+    return error_analysis.draw_wrong(np.repeat(IMAGE[None], count, axis=0), table)
+
+
+def confusion(classes: int) -> Figure:
+    return error_analysis.draw_confusion(np.diag([9999] * classes) + numbers().integers(0, 999, (classes, classes)))
+
+
+def kernels(filters: int) -> Figure:
+    learnt, initial = numbers().normal(size=(2, 3, 3, 2, filters))
+    demo = {str(number): kernel for number, kernel in enumerate(random_kernels(10, 0))} | {"Laplace": LAPLACIAN}
+    return visualise.draw_kernels(learnt, initial, demo if filters > 10 else {})
+
+
+def activations(filters: int) -> Figure:
+    return visualise.draw_activations(numbers().random((26, 26, filters)), "convolution_1")
+
+
+def followed(size: int) -> Figure:
+    stations = {"convolution_1": numbers().random((26, 26)), "max_pooling": numbers().random((13, 13))}
+    return visualise.draw_followed(IMAGE, numbers().normal(size=(size, size)), stations, 31)
+
+
+def edge_auroc(count: int) -> Figure:
+    names = ["random, in [-1, 0)", "before training", "learnt", "Laplacian"]
+    return visualise.draw_edge_auroc({name: numbers().random(count) for name in names})
+
+
+DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classes ...) for which it is drawn
+    "draw_random": (random, [1, 3, 10, 32]),
+    "draw_edge": (lambda _: kernel_demo.draw_edge(IMAGE, EDGES, 0.86), [1]),
+    "draw_pooling": (lambda _: kernel_demo.draw_pooling(EDGES), [1]),
+    "draw_curves": (curves, [1, 3, 10, 32]),
+    "draw_example": (example, [3, 10, 32]),
+    "draw_highest": (highest, [0, 1, 10_000]),
+    "draw_wrong": (wrong, [0, 1, 3, 10, 32]),
+    "draw_confusion": (confusion, [3, 10, 32]),
+    "draw_kernels": (kernels, [1, 3, 10, 32]),
+    "draw_activations": (activations, [1, 3, 10, 32]),
+    "draw_followed": (followed, [1, 3, 5, 7]),
+    "draw_edge_auroc": (edge_auroc, [1, 3, 10, 32]),
+}
+
+
+def test_every_drawing_function_of_the_project_is_drawn_here():
+    modules = (kernel_demo, train, error_analysis, visualise)
+    assert {name for module in modules for name in vars(module) if name.startswith("draw_")} == set(DRAWN)
+
+
+@pytest.mark.parametrize(
+    ("draw", "number"),
+    [pytest.param(draw, number, id=f"{name}-{number}") for name, (draw, some) in DRAWN.items() for number in some],
+)
+def test_no_text_is_cut_off_or_lies_on_another(draw, number, monkeypatch):
+    figure = draw(number)
+    texts = {}
+    original = Text.draw
+
+    def recorded(text, renderer):
+        original(text, renderer)
+        if text.get_visible() and text.get_text():
+            texts[text] = None
+
+    monkeypatch.setattr(Text, "draw", recorded)  # what is drawn indeed: not the ticks beyond an axis, for one
+    figure.draw_without_rendering()
+    words = np.array([text.get_text() for text in texts])
+    (left, bottom), (right, top) = np.array([text.get_window_extent().get_points() for text in texts]).transpose(
+        1, 2, 0
+    )
+    width, height = figure.bbox.size
+    cut_off = (left < -1) | (bottom < -1) | (right > width + 1) | (top > height + 1)
+    assert list(words[cut_off]) == []
+    overlaps = [
+        np.minimum.outer(high, high) - np.maximum.outer(low, low) for low, high in ((left, right), (bottom, top))
+    ]
+    first, second = np.nonzero(np.triu((overlaps[0] > 0) & (overlaps[1] > 0), k=1))
+    assert list(zip(words[first], words[second], strict=True)) == []
+
+
+def test_a_figure_saves_to_the_same_bytes_again_without_time_or_software(tmp_path):
+    for name in ("once", "twice"):
+        figures.save(kernel_demo.draw_pooling(EDGES), tmp_path / f"{name}.png")
+    once, twice = ((tmp_path / f"{name}.png").read_bytes() for name in ("once", "twice"))
+    assert once == twice
+    assert not [mark for mark in (b"tIME", b"tEXt", b"zTXt", b"iTXt") if mark in once]
+
+
+@pytest.mark.parametrize(
+    ("scale", "limits", "colours"),
+    [
+        ("own", [(-2, 1), (0.5, 3), (0, 0.25)], "gray"),
+        ("common", [(0, 3)] * 3, "gray"),
+        ("symmetric", [(-3, 3)] * 3, "RdBu_r"),
+    ],
+)
+def test_the_images_of_a_grid_have_the_scale_that_was_asked_for(scale, limits, colours):
+    figure = figures.image_grid(PICTURES, ["a", "b", "c"], "heading", columns=2, scale=scale)
+    drawn = [axes for axes in figure.axes if axes.images]
+    assert [axes.images[0].get_clim() for axes in drawn] == limits
+    assert {axes.images[0].get_cmap().name for axes in drawn} == {colours}
+    assert [axes.get_title() for axes in drawn] == ["a", "b", "c"]
+    unused, *bar = [axes for axes in figure.axes if not axes.images]
+    assert not unused.axison
+    assert len(bar) == (scale != "own")
