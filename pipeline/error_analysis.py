@@ -64,10 +64,8 @@ def chosen(index: int | None, candidates: NDArray[np.intp], seed: int, key: str)
         return int(np.random.default_rng(seed).choice(candidates)) if len(candidates) else None
     if index not in candidates:
         kind = key.rsplit(".", 1)[1]
-        some = ", ".join(map(str, candidates[:5]))
-        raise UserError(
-            f"params.yaml: {key}: found {index}; the network does not get that digit {kind}, but {some}, ..."
-        )
+        some = ", ".join(map(str, candidates[:5])) or "none"
+        raise UserError(f"params.yaml: {key}: found {index}; the network gets other digits {kind}: {some}")
     return index
 
 
@@ -97,7 +95,7 @@ def draw_highest(highest: NDArray[np.float32], wrong: NDArray[np.bool_]) -> Figu
         label = f"the {int(wrong.sum()):,} wrong digits"
         axes.hist(highest[wrong], bins, density=True, alpha=0.5, color=figures.ORANGE, label=label)
     axes.set(title="How sure the network is", xlabel="highest probability", ylabel="density")
-    axes.set_xlim(left=float(np.floor(highest.min() * 10) / 10), right=1)
+    axes.set_xlim(left=min(0.9, float(np.floor(highest.min() * 10) / 10)), right=1)
     axes.legend(loc="upper left")
     return figure
 

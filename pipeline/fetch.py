@@ -9,7 +9,6 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,6 @@ MNIST = {
 }
 KERAS_ARRAYS = dict(zip(["x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"], MNIST, strict=True))
 REACH_SECONDS = 8  # a source that has not answered by then is out of reach
-UNREADABLE = (OSError, EOFError, ValueError, zlib.error, tarfile.TarError, zipfile.BadZipFile, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def read(place: Path) -> dict[str, bytes]:
                 found[KERAS_ARRAYS[name]] = idx.encode(array.astype(np.uint8, casting="safe"))
             elif name.removesuffix(".gz") == "mnist.pkl":
                 found |= _from_pickle(_uncompressed(name, content()))
-        except (*UNREADABLE, TypeError) as error:
+        except Exception as error:  # whatever a damaged archive makes its reader raise
             raise UserError(f"{place}: {name} is not readable: {_brief(error)}") from None
     return found
 
@@ -163,7 +161,9 @@ def _members(place: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
                     yield Path(info.name).name, lambda info=info: tar.extractfile(info).read()  # type: ignore[misc, union-attr]
         else:
             yield place.name, place.read_bytes
-    except UNREADABLE as error:
+    except UserError:
+        raise
+    except Exception as error:  # as above
         raise UserError(f"{place}: not readable: {_brief(error)}") from None
 
 

@@ -48,7 +48,9 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write one array as .npy."""
     with written_whole(path) as file:
-        np.save(file, array, allow_pickle=False)
+        # what np.save writes; but numpy's tofile, which it calls, does not say why a write failed
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(np.ascontiguousarray(array).data)
 
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:

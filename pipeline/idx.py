@@ -1,5 +1,6 @@
 """The IDX format of MNIST: a magic number, the sizes, the bytes (http://yann.lecun.com/exdb/mnist)."""
 
+import math
 import struct
 
 import numpy as np
@@ -29,7 +30,7 @@ def decode(content: bytes, name: str, dimensions: int) -> NDArray[np.uint8]:
     if magic != expected:
         raise UserError(f"{name}: wrong magic number: found 0x{magic:08x}, expected 0x{expected:08x}")
     shape = struct.unpack_from(f">{dimensions}I", content, 4)
-    size = header + int(np.prod(shape, dtype=np.uint64))
+    size = header + math.prod(shape)
     if len(content) != size:
         sizes = "x".join(map(str, shape))
         raise UserError(f"{name}: {len(content)} bytes found, but its header says {sizes}, which takes {size}")

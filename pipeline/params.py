@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -121,13 +122,18 @@ def parse(text: str, name: str) -> Params:
     Raises UserError, with a line for each mistake, naming the key, what was found and what is allowed.
     """
     try:
+        tree = yaml.safe_load(text)
+        if not isinstance(tree, dict):
+            found = json.dumps(tree, default=str)
+            raise UserError(f"{name}: found {found}; needed are the sections {', '.join(Params.model_fields)}")
         # by way of JSON, since there a list may become a tuple and a whole number a float, and nothing else changes
-        document = json.dumps(yaml.safe_load(text), default=str)
-        return Params.model_validate_json(document)
+        return Params.model_validate_json(json.dumps(tree, default=str))
     except yaml.YAMLError as error:
         raise UserError(f"{name}: not readable as YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         raise UserError("\n".join(f"{name}: {_explain(dict(mistake))}" for mistake in error.errors())) from None
+    except (TypeError, ValueError, RecursionError) as error:  # a date as a key, an alias of itself
+        raise UserError(f"{name}: not a tree of settings: {error}") from None
 
 
 def flat(settings: BaseModel, sections: list[str] | None = None) -> dict[str, Any]:
@@ -171,13 +177,14 @@ def _keys_of(parents: list[str]) -> list[str]:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 def _as_yaml(text: str) -> str:
     """Return the number as YAML reads it: 1e-3 lacks the point that YAML asks for."""
-    number = float(text)
-    return str(int(number)) if number.is_integer() and "." not in text else str(number).replace("e", ".0e", 1)
+    mantissa, _, exponent = repr(float(text)).partition("e")
+    if not exponent:
+        return mantissa.removesuffix(".0")
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{exponent}"

@@ -35,19 +35,25 @@ def render(content: dict[str, Any]) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals["picture"] = picture
+    environment.filters["count"] = count
     environment.filters["number"] = number
     environment.filters["percent"] = percent
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(content) + "\n"
 
 
+def count(value: int) -> str:
+    """Return a whole number, its thousands apart."""
+    return f"{int(value):,}"
+
+
 def number(value: float | None, digits: int = 2) -> str:
     """Return a measured number, or a dash where there was nothing to measure."""
-    return "—" if value is None else f"{value:,.{digits}f}"
+    return "—" if value is None else f"{float(value):,.{digits}f}"
 
 
 def percent(share: float, digits: int = 2) -> str:
     """Return a share as a percentage."""
-    return f"{100 * share:.{digits}f} %"
+    return f"{100 * float(share):.{digits}f} %"
 
 
 def main() -> None:

@@ -16,7 +16,8 @@ def auroc(positive: NDArray[Any], negative: NDArray[Any]) -> float | None:
     """
     if not len(positive) or not len(negative):
         return None
-    return float(mannwhitneyu(positive, negative, method="asymptotic").statistic / (len(positive) * len(negative)))
+    above = mannwhitneyu(positive.astype(np.float64), negative.astype(np.float64), method="asymptotic").statistic
+    return float(above / (len(positive) * len(negative)))
 
 
 def confusion(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:

@@ -1,5 +1,6 @@
 import re
 import string
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,10 @@ from pipeline.errors import UserError
 
 COMMITTED: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "params.yaml").read_text())
 LEAVES = {f"{section}.{key}": value for section, values in COMMITTED.items() for key, value in values.items()}
+TREE = COMMITTED | {
+    "model": COMMITTED["model"] | {"filters": [32]},
+    "visualise": COMMITTED["visualise"] | {"filter": 0},
+}
 
 texts = st.text(string.printable + "ä\u2028€")
 positive = st.integers(min_value=1)
@@ -54,10 +59,9 @@ anything = st.recursive(
 
 
 def changed(key: str, text: str) -> str:
-    """Return the committed settings in YAML, with `text` as the value of `section.key`."""
+    """Return valid settings in YAML, but for `text` as the value of `section.key`."""
     section, name = key.split(".")
-    tree = COMMITTED | {section: COMMITTED[section] | {name: "@"}}
-    return yaml.safe_dump(tree).replace("'@'", text)
+    return yaml.safe_dump(TREE | {section: TREE[section] | {name: "@"}}).replace("'@'", text)
 
 
 def refusal(text: str) -> str:
@@ -87,7 +91,7 @@ def test_valid_settings_come_back_as_they_were_written(tree: dict[str, Any]):
 @settings(deadline=None)
 def test_whatever_stands_at_a_key_is_taken_as_it_is_or_refused_by_the_keys_name(key: str, value: Any):
     section, name = key.split(".")
-    text = yaml.safe_dump(COMMITTED | {section: COMMITTED[section] | {name: value}})
+    text = yaml.safe_dump(TREE | {section: TREE[section] | {name: value}})
     try:
         taken, refusals = params.flat(params.parse(text, "params.yaml"))[key], []
     except UserError as error:
@@ -146,13 +150,13 @@ def test_the_recommended_spelling_of_a_finite_number_is_read_as_that_number(text
         ("epochs:", "epoch:", r"train\.epochs: missing.*"),
         ("train:", "trian:", r"trian: unknown key; did you mean train\?.*fetch, prepare.*"),
         ("train:", "zip: 1\ntrain:", r"zip: unknown key; allowed here: fetch, prepare.*"),
-        ("  epochs: 6\n", "", r"train\.epochs: missing.*"),
+        ("  epochs: .*\n", "", r"train\.epochs: missing.*"),
     ],
 )
 def test_an_unknown_or_missing_key_is_named_along_with_the_right_one(old: str, new: str, line: str):
-    text = yaml.safe_dump(COMMITTED)
-    assert old in text
-    assert any(re.fullmatch(f"params.yaml: {line}", found) for found in refusal(text.replace(old, new)).splitlines())
+    text, count = re.subn(old, new, yaml.safe_dump(TREE))
+    assert count == 1
+    assert any(re.fullmatch(f"params.yaml: {line}", found) for found in refusal(text).splitlines())
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,7 @@ def test_a_file_that_is_no_tree_of_settings_is_refused_in_lines_that_name_it(tex
     assert all(line.startswith("params.yaml: ") for line in others)
 
 
-def test_a_missing_file_and_one_that_is_not_text_are_refused_by_name(tmp_path):
+def test_a_missing_file_and_one_that_is_not_text_are_refused_by_name(tmp_path: Path):
     place = tmp_path / "params.yaml"
     with pytest.raises(UserError, match=f"^{re.escape(str(place))}: not found"):
         params.load(place)

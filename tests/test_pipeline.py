@@ -74,6 +74,7 @@ def test_no_two_stages_write_the_same_file_and_every_file_read_is_written_by_one
     assert all(any(dep == result or result in dep.parents for result in written) for dep in made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_only_a_stage_that_runs_a_network_loads_tensorflow(stage: str) -> None:
     script = f"import sys, pipeline.{stage}; print('tensorflow' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
