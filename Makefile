@@ -27,8 +27,8 @@ lint: .venv/complete ## check format, lint and types
 	@ruff format --check . && ruff check . && mypy
 
 ui: .venv/complete ## open the MLflow UI on this project's runs
-	@echo "make ui: the MLflow UI; Ctrl-C ends it"
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --workers 1 --backend-store-uri "$$(python -m pipeline.store)"
+	@echo "make ui: the MLflow UI, in some seconds at the address below; Ctrl-C ends it"
+	@python -m pipeline.ui
 
 bench: .venv/complete ## time the pipeline against its peers
 	@echo "make bench: no benchmark yet" >&2; exit 1

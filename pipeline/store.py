@@ -100,8 +100,3 @@ def _with_experiments(place: str, artifacts: Path | None) -> MlflowClient:
         elif experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
     return client
-
-
-if __name__ == "__main__":
-    connect()
-    print(uri())

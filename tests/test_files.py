@@ -77,6 +77,23 @@ def test_a_folder_where_the_file_should_go_is_named(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    "array",
+    [ARRAY, ARRAY.T, ARRAY[::2, 1:], ARRAY[:0], ARRAY[0, 0], np.float32(ARRAY), np.array(["7", "zero"])],
+    ids=["C", "Fortran", "strided", "empty", "scalar", "float32", "text"],
+)
+def test_an_array_comes_back_from_disk_however_it_lay_in_memory(tmp_path: Path, array: np.ndarray):
+    files.write_array(tmp_path / "array.npy", array)
+    np.testing.assert_array_equal(np.load(tmp_path / "array.npy"), array, strict=True)
+
+
+@pytest.mark.parametrize("write", [files.write_array, lambda path, array: files.write_arrays(path, array=array)])
+def test_python_objects_are_not_written_as_an_array(tmp_path: Path, write: Callable[[Path, np.ndarray], None]):
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        write(tmp_path / "array", np.array([None, {}]))
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
     "write",
     [
         lambda path: files.write_array(path, ARRAY),

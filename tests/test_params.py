@@ -162,8 +162,8 @@ def test_an_unknown_or_missing_key_is_named_along_with_the_right_one(old: str, n
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
-        ("", "(.+: )?found null; .*"),
-        ("- train\n- model", r"(.+: )?found \[\"train\", \"model\"\]; .*"),
+        ("", "found null; .*fetch, prepare.*"),
+        ("- train\n- model", r'found \["train", "model"\]; .*fetch, prepare.*'),
         ("train: [", "not readable as YAML: .*"),
         ("train: {2001-01-01: 1}", ".+"),
         ("train: &loop [*loop]", ".+"),

@@ -83,7 +83,7 @@ def test_only_a_stage_that_runs_a_network_loads_tensorflow(stage: str) -> None:
     assert result.stdout.split() == [str(runs_a_network)] * 2  # Keras itself loads pyplot
 
 
-@pytest.mark.parametrize("module", sorted(MODULES - {"store", "tracking", "mlflow_model", "publish"}))
+@pytest.mark.parametrize("module", sorted(MODULES - {"store", "tracking", "mlflow_model", "publish", "ui"}))
 def test_only_the_modules_of_the_tracking_name_mlflow(module: str) -> None:
     assert not re.search(r"^\s*(import|from) mlflow", (PROJECT / f"pipeline/{module}.py").read_text(), re.MULTILINE)
 

@@ -265,9 +265,10 @@ def test_the_page_shows_what_there_is_and_nothing_that_there_is_not(content, cha
     assert "nan" not in page.text.split()
 
 
-def test_a_page_without_wrong_digits_speaks_of_no_confident_mistakes(content):
+def test_the_page_warns_of_sure_mistakes_only_where_there_are_mistakes(content):
+    assert "the surest of the mistakes below was made with a probability of 0.99." in rendered(content).text
     without_wrong_digits(content)
-    assert "mistakes made with great confidence" not in rendered(content).text
+    assert "the surest of the mistakes" not in rendered(content).text
 
 
 @pytest.mark.parametrize(("value", "text"), [(None, "—"), (0.125, "0.12"), (1234.5, "1,234.50")])
