@@ -54,6 +54,15 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_idx(tmp_path_factory.mktemp("dataset"), synthetic_digits(500, 0), synthetic_digits(200, 1))
 
 
+@pytest.fixture(scope="session")
+def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the real MNIST, fetched as the pipeline fetches it."""
+    folder = tmp_path_factory.mktemp("mnist")
+    for name, content in fetch.download_first(fetch.sources()).items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
 @dataclass
 class Clone:
     """A git clone of the project, as it stands in the working tree, with its own DVC cache and MLflow store."""

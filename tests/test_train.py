@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -111,25 +112,24 @@ def test_the_report_quotes_the_articles_training_log():
     assert report.ARTICLE == ARTICLE
 
 
-@pytest.fixture(scope="session")
-def mnist() -> dict[str, prepare.Split]:
+def articles_splits(folder: Path) -> dict[str, prepare.Split]:
     """The article's protocol: the first 20,000 training images train, the whole test set validates."""
     arrays = [
-        idx.decode(content, name, dimensions=3 if "images" in name else 1)
-        for name, content in fetch.download_first(fetch.sources()).items()
+        idx.decode((folder / name).read_bytes(), name, dimensions=3 if "images" in name else 1) for name in fetch.MNIST
     ]
     settings = params.Prepare(train_size=20_000, validation="test", validation_size=10_000)
     return prepare.split(prepare.Split(*arrays[:2]), prepare.Split(*arrays[2:]), settings)
 
 
 @pytest.mark.slow
-def test_the_mean_of_three_seeds_learns_epoch_by_epoch_as_the_article_did(mnist):
+def test_the_mean_of_three_seeds_learns_epoch_by_epoch_as_the_article_did(mnist: Path):
+    splits = articles_splits(mnist)
     settings = params.load(PROJECT / "params.yaml")
     assert settings.train.epochs == 6
     histories = []
     for seed in range(3):
         network = fresh(seed, settings.model, settings.train)
-        history = train.fit(network, mnist["train"], mnist["validation"], settings.train, Recorder(network))
+        history = train.fit(network, splits["train"], splits["validation"], settings.train, Recorder(network))
         histories.append(history[["val_loss", "val_accuracy"]])
     mean = sum(histories) / 3
     np.testing.assert_allclose(mean["val_accuracy"], ARTICLE["val_accuracy"], rtol=0, atol=0.006)
