@@ -139,7 +139,10 @@ def _from_pickle(content: bytes) -> dict[str, bytes]:
     """Return MNIST from three pairs of images float32 k/256 (n, 784) and labels: 50,000 + 10,000 + 10,000, in order."""
     pairs = NumpyUnpickler(io.BytesIO(content), encoding="latin1").load()
     images, labels = zip(*pairs, strict=True)
-    pixels = [np.rint(part * 256).astype(np.uint8).reshape(-1, 28, 28) for part in images]
+    grey = [part * 256 for part in images]
+    if not all(np.array_equal(part, np.rint(part)) and part.min() >= 0 and part.max() <= 255 for part in grey):
+        raise ValueError("its pixels are not whole numbers from 0 to 255, over 256")
+    pixels = [part.astype(np.uint8).reshape(-1, 28, 28) for part in grey]
     digits = [part.astype(np.uint8) for part in labels]
     arrays = [np.concatenate(pixels[:2]), np.concatenate(digits[:2]), pixels[2], digits[2]]
     return {name: idx.encode(array) for name, array in zip(MNIST, arrays, strict=True)}
@@ -153,14 +156,16 @@ def _members(place: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
                 yield path.name, path.read_bytes
         elif zipfile.is_zipfile(place):
             with zipfile.ZipFile(place) as archive:
-                for member in archive.namelist():
+                for member in (info.filename for info in archive.infolist() if not info.is_dir()):
                     yield Path(member).name, lambda member=member: archive.read(member)  # type: ignore[misc]
         elif tarfile.is_tarfile(place):
             with tarfile.open(place) as tar:
                 for info in filter(tarfile.TarInfo.isfile, tar):
                     yield Path(info.name).name, lambda info=info: tar.extractfile(info).read()  # type: ignore[misc, union-attr]
-        else:
+        elif place.name.removesuffix(".gz") in (*MNIST, "mnist.pkl"):
             yield place.name, place.read_bytes
+        else:
+            raise UserError(f"{place}: neither a folder, a zip, a tar nor one of {', '.join(MNIST)}; or damaged")
     except UserError:
         raise
     except Exception as error:  # as above
@@ -173,6 +178,7 @@ def _uncompressed(name: str, content: bytes) -> bytes:
 
 def _download(*urls: str) -> Callable[[Path], None]:
     def download(folder: Path) -> None:
+        pooch.get_logger().setLevel("WARNING")  # not to be told for each file what its checksum is
         fetcher = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=(REACH_SECONDS, 30))
         for url in urls:
             # no checksum here: whatever the source, the uncompressed files are checked

@@ -3,8 +3,9 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -13,20 +14,21 @@ from numpy.typing import NDArray
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that takes its name only once all of it is on disk.
+    """Open a file that takes its name only once all of it is written.
 
     Raises OSError naming `path` when the disk is full or the folder cannot be written; then nothing is left behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
             yield file
         unfinished.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):
+            unfinished.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -48,9 +50,8 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write one array as .npy."""
     with written_whole(path) as file:
-        # what np.save writes; but numpy's tofile, which it calls, does not say why a write failed
-        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-        file.write(np.ascontiguousarray(array).data)
+        # only its write: numpy would write past a file object, and not say why a write failed
+        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
 
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:

@@ -38,7 +38,10 @@ def likeness(responses: list[Array]) -> float | None:
 
 
 def edges_and_insides(images: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Split the ink of images (n, height, width) into edge pixels, which touch paper, and flat inside pixels."""
+    """Split the ink of images (n, height, width) into edge pixels and flat inside pixels.
+
+    An edge pixel has paper, or the image's end, above, below, left or right.
+    """
     ink = images >= INK
     inside = ndimage.binary_erosion(ink, ndimage.generate_binary_structure(2, 1)[None])
     return ink & ~inside, inside

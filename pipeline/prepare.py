@@ -33,8 +33,13 @@ class Split:
 def split(train: Split, test: Split, settings: Prepare) -> dict[str, Split]:
     """Return the train, validation and test split: the first images train, the next ones or the test set validate.
 
-    Raises UserError when the training set has too few images.
+    Raises UserError when the training set has too few images, the test set none, or their sizes differ.
     """
+    if not len(test.images):
+        raise UserError("data/raw: the test set has no images")
+    if train.images.shape[1:] != test.images.shape[1:]:
+        sizes = ["x".join(map(str, part.images.shape[1:])) for part in (train, test)]
+        raise UserError(f"data/raw: the training images are {sizes[0]}, the test images {sizes[1]}; they must agree")
     available = len(train.images)
     last = settings.train_size + (settings.validation_size if settings.validation == "holdout" else 0)
     if last > available:

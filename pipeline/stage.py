@@ -22,6 +22,7 @@ REFUSED_BY_THE_MACHINE = {
     errno.ENOENT,
     errno.ENOTDIR,
     errno.EISDIR,
+    errno.EEXIST,
 }
 
 

@@ -19,6 +19,16 @@ ARTICLE = {  # the validation columns of its training log
     "val_accuracy": [0.9171, 0.9425, 0.9548, 0.9620, 0.9660, 0.9685],
 }
 
+FRESH = """
+import gc, sys
+gc.disable()  # it would take as long as TensorFlow's import
+sys.path[:0] = sys.argv[2:]
+from pathlib import Path
+import test_train
+test_train.model.save(test_train.trained(seed=0)[0], Path(sys.argv[1]))
+gc.freeze()
+"""
+
 
 class Recorder:
     """Keeps what a tracked run would log, and how many steps the network had taken by then."""
@@ -82,11 +92,7 @@ def test_the_last_validation_row_is_what_the_network_scores_in_the_end(learnt):
 
 def test_a_fresh_process_with_the_same_seed_trains_and_saves_the_same_network_bit_for_bit(learnt, tmp_path):
     model.save(learnt[0], tmp_path / "here.keras")
-    code = (
-        "import gc, sys; gc.disable(); sys.path[:0] = sys.argv[2:]; import pathlib, test_train;"
-        "test_train.model.save(test_train.trained(seed=0)[0], pathlib.Path(sys.argv[1]))"
-    )
-    subprocess.run([sys.executable, "-c", code, tmp_path / "there.keras", PROJECT, PROJECT / "tests"], check=True)
+    subprocess.run([sys.executable, "-c", FRESH, tmp_path / "there.keras", PROJECT, PROJECT / "tests"], check=True)
     assert (tmp_path / "there.keras").read_bytes() == (tmp_path / "here.keras").read_bytes()
 
 
