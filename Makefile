@@ -16,11 +16,11 @@ repro: .venv/complete ## rebuild what changed: data, network, figures, page, tra
 
 test: .venv/complete ## run every test, the slow ones on real MNIST too
 	@echo "make test: the whole suite"
-	@python -m pytest
+	@python -m pytest --numprocesses 2 --dist loadfile
 
 test-fast: .venv/complete ## run the tests that take seconds
 	@echo "make test-fast: all but the tests marked slow"
-	@python -m pytest -m "not slow"
+	@python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 lint: .venv/complete ## check format, lint and types
 	@echo "make lint: ruff format, ruff check, mypy"
