@@ -35,13 +35,13 @@ def render(content: dict[str, Any]) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals["picture"] = picture
-    environment.filters["count"] = count
+    environment.filters["thousands"] = thousands
     environment.filters["number"] = number
     environment.filters["percent"] = percent
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(content) + "\n"
 
 
-def count(value: int) -> str:
+def thousands(value: int) -> str:
     """Return a whole number, its thousands apart."""
     return f"{int(value):,}"
 
