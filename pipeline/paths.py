@@ -20,6 +20,7 @@ KERNELS = METRICS / "kernels.csv"
 
 FIGURES = Path("figures")
 REPORT = Path("report/index.html")
+PUBLISHED = Path("data/published.json")
 
 
 def metrics(stage: str) -> Path:

@@ -149,10 +149,11 @@ def committed_settings() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the run, unless this very content has one already."""
+    """Write the run, unless this very content has one already, and note its content."""
     with stage("publish") as run:
         record = read(run.params)
         run_id, written = publish(run.client, record, name_of(record.settings, committed_settings()))
+        files.write_json(paths.PUBLISHED, {"content": record.key})
         print(f"publish: run {run_id} {'written' if written else 'holds this content already'}")
 
 

@@ -63,7 +63,8 @@ def test_a_stage_reads_only_the_settings_it_declares(stage: str) -> None:
 
 def results_of(stage: str) -> list[Path]:
     entry = DVC["stages"][stage]
-    return [Path(out) for kind in ("outs", "metrics") for out in entry.get(kind, [])]
+    results = [*entry.get("outs", []), *entry.get("metrics", [])]
+    return [Path(next(iter(out)) if isinstance(out, dict) else out) for out in results]
 
 
 def test_no_two_stages_write_the_same_file_and_every_file_read_is_written_by_one() -> None:

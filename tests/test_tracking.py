@@ -202,7 +202,8 @@ def test_an_old_run_is_rebuilt_from_its_tags_and_artifacts_alone(finished: Clone
     rebuilt = Clone(tmp_path / "rebuilt")
     finished.run("git", "clone", "--quiet", str(finished.folder), str(rebuilt.folder))
     rebuilt.run("git", "checkout", "--quiet", run.data.tags["git.commit"])
-    settings = Path(client.download_artifacts(run.info.run_id, "params.yaml")).read_bytes()
-    (rebuilt.folder / "params.yaml").write_bytes(settings)
-    rebuilt.repro()
+    for name in ("params.yaml", "dvc.lock"):
+        (rebuilt.folder / name).write_bytes(Path(client.download_artifacts(run.info.run_id, name)).read_bytes())
+    assert "publish" in rebuilt.repro()  # although its entry in dvc.lock is up to date
     assert complete_rows(rebuilt) == {run.data.tags["content"]}
+    assert rebuilt.lock() == finished.lock()
