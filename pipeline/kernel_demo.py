@@ -7,7 +7,6 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from pipeline import figures, files, paths, prepare
-from pipeline.errors import UserError
 from pipeline.kernels import LAPLACIAN, Array, edge_auroc, likeness, random_kernels, response
 from pipeline.stage import stage
 
@@ -88,11 +87,7 @@ def main() -> None:
     with stage("kernel_demo") as run:
         settings = run.params.kernel_demo
         images = prepare.load("train").images
-        digit = settings.digit
-        if digit is None:
-            digit = int(np.random.default_rng(settings.seed).integers(len(images)))
-        if digit >= len(images):
-            raise UserError(f"params.yaml: kernel_demo.digit: found {digit}; allowed are 0 to {len(images) - 1}")
+        digit = prepare.choose(settings.digit, images, settings.seed, "kernel_demo.digit")
         image = np.asarray(images[digit])
         measured = np.asarray(images[: settings.measured_digits])
         kernels = random_kernels(settings.kernels, settings.seed)

@@ -70,6 +70,18 @@ def load(name: Literal["train", "validation", "test"]) -> Split:
     )
 
 
+def choose(index: int | None, images: NDArray[np.uint8], seed: int, key: str) -> int:
+    """Return the named index of an image, or one that the seed draws where it is None.
+
+    Raises UserError, naming `key` of params.yaml, when there is no such image.
+    """
+    if index is None:
+        return int(np.random.default_rng(seed).integers(len(images)))
+    if index >= len(images):
+        raise UserError(f"params.yaml: {key}: found {index}; allowed are 0 to {len(images) - 1}")
+    return index
+
+
 def read_raw(part: Literal["train", "t10k"]) -> Split:
     """Return the images and labels of two IDX files in data/raw."""
     arrays: list[Any] = []

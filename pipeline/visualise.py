@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline import figures, files, model, paths, prepare
-from pipeline.errors import UserError
 from pipeline.kernels import LAPLACIAN, Array, edge_auroc, likeness, random_kernels, response
 from pipeline.stage import stage
 
@@ -93,11 +92,7 @@ def main() -> None:
         settings, demo_settings = run.params.visualise, run.params.kernel_demo
         network = model.load(paths.MODEL)
         images = prepare.load("test").images
-        digit = settings.digit
-        if digit is None:
-            digit = int(np.random.default_rng(settings.seed).integers(len(images)))
-        if digit >= len(images):
-            raise UserError(f"params.yaml: visualise.digit: found {digit}; allowed are 0 to {len(images) - 1}")
+        digit = prepare.choose(settings.digit, images, settings.seed, "visualise.digit")
         image = np.asarray(images[digit])
         learnt = model.kernels(network)
         with np.load(paths.INITIAL_KERNELS) as saved:

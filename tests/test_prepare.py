@@ -103,3 +103,13 @@ def test_a_prepared_split_is_mapped_from_disk(tmp_path: Path, monkeypatch: pytes
     assert isinstance(loaded.images, np.memmap)
     np.testing.assert_array_equal(loaded.images, digits.images)
     np.testing.assert_array_equal(loaded.labels, digits.labels)
+
+
+def test_a_named_image_is_taken_an_unnamed_one_drawn_by_the_seed_and_a_missing_one_refused_by_name():
+    images = np.zeros((7, 28, 28), np.uint8)
+    assert prepare.choose(6, images, seed=0, key="visualise.digit") == 6
+    drawn = [prepare.choose(None, images, seed, key="visualise.digit") for seed in range(50)]
+    assert set(drawn) == set(range(7))
+    assert drawn[3] == prepare.choose(None, images, seed=3, key="visualise.digit")
+    with pytest.raises(UserError, match=r"^params\.yaml: visualise\.digit: found 7; allowed are 0 to 6$"):
+        prepare.choose(7, images, seed=0, key="visualise.digit")
