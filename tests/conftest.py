@@ -142,11 +142,18 @@ def clone(make_clone: Callable[[], Clone]) -> Clone:
 
 @pytest.fixture(scope="session")
 def finished(make_clone: Callable[[], Clone]) -> Clone:
-    """A clone in which everything ran once and was committed; tests leave it finished."""
+    """A clone in which everything ran once and was committed; tests only read it."""
     clone = make_clone()
     assert clone.repro() == list(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
     commit(clone, "results")
     return clone
+
+
+def copy_of(clone: Clone, folder: Path) -> Clone:
+    """Copy a clone, cache and all, but for its store: the artifacts' absolute paths would lead back to the original."""
+    subprocess.run(["cp", "-r", clone.folder, folder], check=True)
+    subprocess.run(["rm", "-rf", *folder.glob("mlflow.db*"), folder / "mlartifacts"], check=True)
+    return Clone(folder)
 
 
 def complete_rows(clone: Clone, uri: str = "") -> set[str]:

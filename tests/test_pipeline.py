@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from conftest import PROJECT, Clone, complete_rows
+from conftest import PROJECT, Clone, complete_rows, copy_of
 
 from pipeline import params
 
@@ -89,6 +89,14 @@ def test_only_the_modules_of_the_tracking_name_mlflow(module: str) -> None:
     assert not re.search(r"^\s*(import|from) mlflow", (PROJECT / f"pipeline/{module}.py").read_text(), re.MULTILINE)
 
 
+@pytest.fixture(scope="module")
+def workbench(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A finished clone with its complete run; the tests of this file change it and put it back."""
+    clone = copy_of(finished, tmp_path_factory.mktemp("workbench") / "convscope")
+    clone.run("python", "-m", "pipeline.publish")
+    return clone
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "stage", "message"),
@@ -101,42 +109,42 @@ def test_only_the_modules_of_the_tracking_name_mlflow(module: str) -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_in_params_yaml_stops_the_stage_with_one_line(
-    finished: Clone, change: dict[str, object], stage: str, message: str
+    workbench: Clone, change: dict[str, object], stage: str, message: str
 ) -> None:
-    before = (finished.folder / "params.yaml").read_text()
-    finished.set(**change)
+    before = (workbench.folder / "params.yaml").read_text()
+    workbench.set(**change)
     try:
-        result = finished.run(sys.executable, "-m", f"pipeline.{stage}", check=False)
+        result = workbench.run(sys.executable, "-m", f"pipeline.{stage}", check=False)
     finally:
-        (finished.folder / "params.yaml").write_text(before)
+        (workbench.folder / "params.yaml").write_text(before)
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert message in result.stderr
 
 
 @pytest.mark.slow
-def test_a_section_that_no_stage_knows_fails_repro(finished: Clone) -> None:
-    before = (finished.folder / "params.yaml").read_text()
-    (finished.folder / "params.yaml").write_text(before + "trian:\n  epochs: 3\n")
-    result = finished.run("dvc", "repro", check=False)
-    (finished.folder / "params.yaml").write_text(before)
+def test_a_section_that_no_stage_knows_fails_repro(workbench: Clone) -> None:
+    before = (workbench.folder / "params.yaml").read_text()
+    (workbench.folder / "params.yaml").write_text(before + "trian:\n  epochs: 3\n")
+    result = workbench.run("dvc", "repro", check=False)
+    (workbench.folder / "params.yaml").write_text(before)
     assert result.returncode != 0
     assert "params.yaml: trian: unknown key; did you mean train?" in result.stderr
-    finished.repro()
+    workbench.repro()
 
 
 @pytest.mark.slow
-def test_a_second_repro_runs_nothing(finished: Clone) -> None:
-    assert finished.repro() == []
-    assert finished.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
+def test_a_second_repro_runs_nothing(workbench: Clone) -> None:
+    assert workbench.repro() == []
+    assert workbench.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
 
 
 @pytest.mark.slow
-def test_forcing_every_stage_changes_neither_the_lock_file_nor_the_complete_runs(finished: Clone) -> None:
-    lock, rows = finished.lock(), complete_rows(finished)
-    assert finished.repro("--force") == STAGES
-    assert finished.lock() == lock
-    assert complete_rows(finished) == rows
+def test_forcing_every_stage_changes_neither_the_lock_file_nor_the_complete_runs(workbench: Clone) -> None:
+    lock, rows = workbench.lock(), complete_rows(workbench)
+    assert workbench.repro("--force") == STAGES
+    assert workbench.lock() == lock
+    assert complete_rows(workbench) == rows
 
 
 def table_of_reruns() -> list[tuple[str, list[str]]]:
@@ -162,12 +170,12 @@ def test_the_readme_says_for_a_setting_of_each_section_what_runs_again() -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("key", "stages"), table_of_reruns())
-def test_a_changed_setting_runs_again_what_the_readme_says(finished: Clone, key: str, stages: list[str]) -> None:
-    before = (finished.folder / "params.yaml").read_text()
-    finished.set(**{key.replace(".", "__"): CHANGES[key]})
-    executed = finished.repro()
-    (finished.folder / "params.yaml").write_text(before)
-    finished.repro()
+def test_a_changed_setting_runs_again_what_the_readme_says(workbench: Clone, key: str, stages: list[str]) -> None:
+    before = (workbench.folder / "params.yaml").read_text()
+    workbench.set(**{key.replace(".", "__"): CHANGES[key]})
+    executed = workbench.repro()
+    (workbench.folder / "params.yaml").write_text(before)
+    workbench.repro()
     assert executed == stages
 
 
@@ -214,9 +222,9 @@ def command_of(process: psutil.Process) -> str:
 
 
 @pytest.mark.slow
-def test_dvc_shows_metrics_and_draws_plots(finished: Clone) -> None:
-    shown = finished.run("dvc", "metrics", "show", "--json").stdout
+def test_dvc_shows_metrics_and_draws_plots(workbench: Clone) -> None:
+    shown = workbench.run("dvc", "metrics", "show", "--json").stdout
     assert '"test_accuracy"' in shown
-    finished.run("dvc", "plots", "show", "--out", "plots")
-    page = (finished.folder / "plots/index.html").read_text()
+    workbench.run("dvc", "plots", "show", "--out", "plots")
+    page = (workbench.folder / "plots/index.html").read_text()
     assert all(name in page for name in ("loss", "accuracy", "confusion"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Clone, answers, commit, complete_rows, free_port, stop, wait_for
+from conftest import Clone, answers, commit, complete_rows, copy_of, free_port, stop, wait_for
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -32,14 +32,7 @@ def newest_row(client: MlflowClient) -> Run:
 @pytest.fixture
 def copy(finished: Clone, tmp_path: Path) -> Clone:
     """A copy of the finished clone, cache and all, in which a test may do what it likes."""
-    subprocess.run(["cp", "-r", finished.folder, tmp_path / "convscope"], check=True)
-    copied = Clone(tmp_path / "convscope")
-    remove_store(copied)  # its artifacts' absolute paths lead to where it was copied from
-    return copied
-
-
-def remove_store(clone: Clone) -> None:
-    subprocess.run(["rm", "-rf", *clone.folder.glob("mlflow.db*"), clone.folder / "mlartifacts"], check=True)
+    return copy_of(finished, tmp_path / "convscope")
 
 
 def test_a_fresh_pipeline_leaves_one_complete_run_and_one_run_a_stage(finished: Clone) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Clone, answers, free_port, stop, wait_for
+from conftest import Clone, answers, copy_of, free_port, stop, wait_for
 from playwright.sync_api import Page, expect, sync_playwright
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -22,9 +22,7 @@ QUIETLY = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-backgro
 @pytest.fixture(scope="module")
 def address(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address that `make ui` prints, of a store with two ablations."""
-    clone = Clone(tmp_path_factory.mktemp("ui") / "convscope")
-    subprocess.run(["cp", "-r", finished.folder, clone.folder], check=True)
-    subprocess.run(["rm", "-rf", *clone.folder.glob("mlflow.db*"), clone.folder / "mlartifacts"], check=True)
+    clone = copy_of(finished, tmp_path_factory.mktemp("ui") / "convscope")
     for seed in (1, 2):
         clone.set(error_analysis__seed=seed)
         clone.repro()
