@@ -131,7 +131,10 @@ def parse(text: str, name: str) -> Params:
     except yaml.YAMLError as error:
         raise UserError(f"{name}: not readable as YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
-        raise UserError("\n".join(f"{name}: {_explain(dict(mistake))}" for mistake in error.errors())) from None
+        mistakes: list[dict[str, Any]] = [dict(mistake) for mistake in error.errors()]
+        meant = [_meant(mistake["loc"]) for mistake in mistakes if mistake["type"] == "extra_forbidden"]
+        told = [mistake for mistake in mistakes if mistake["type"] != "missing" or mistake["loc"] not in meant]
+        raise UserError("\n".join(f"{name}: {_explain(mistake)}" for mistake in told)) from None
     except (TypeError, ValueError, RecursionError) as error:  # a date as a key, an alias of itself
         raise UserError(f"{name}: not a tree of settings: {error}") from None
 
@@ -154,10 +157,9 @@ def _explain(mistake: dict[str, Any]) -> str:
     found = mistake["input"]
     match mistake["type"]:
         case "extra_forbidden":
-            allowed = _keys_of(parents)
-            near = difflib.get_close_matches(key, allowed, n=1)
-            hint = f"did you mean {'.'.join([*parents, near[0]])}? " if near else ""
-            return f"{name}: unknown key; {hint}allowed here: {', '.join(allowed)}"
+            meant = _meant(mistake["loc"])
+            hint = f"did you mean {'.'.join(meant)}? " if meant else ""
+            return f"{name}: unknown key; {hint}allowed here: {', '.join(_keys_of(parents))}"
         case "missing":
             return f"{name}: missing; it must be given"
         case "value_error":
@@ -166,6 +168,13 @@ def _explain(mistake: dict[str, Any]) -> str:
             return f"{name}: found the text {found!r}, which YAML does not read as a number; write {_as_yaml(found)}"
         case _:
             return f"{name}: found {json.dumps(found)}; {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
+
+
+def _meant(place: tuple[Any, ...]) -> tuple[str, ...] | None:
+    """Return the place of the key that an unknown one is most like, if any is like it."""
+    *parents, key = map(str, place)
+    near = difflib.get_close_matches(key, _keys_of(parents), n=1)
+    return (*parents, near[0]) if near else None
 
 
 def _keys_of(parents: list[str]) -> list[str]:

@@ -147,7 +147,6 @@ def test_the_recommended_spelling_of_a_finite_number_is_read_as_that_number(text
     ("old", "new", "line"),
     [
         ("epochs:", "epoch:", r"train\.epoch: unknown key; did you mean train\.epochs\?.*batch_size.*"),
-        ("epochs:", "epoch:", r"train\.epochs: missing.*"),
         ("train:", "trian:", r"trian: unknown key; did you mean train\?.*fetch, prepare.*"),
         ("train:", "zip: 1\ntrain:", r"zip: unknown key; allowed here: fetch, prepare.*"),
         ("  epochs: .*\n", "", r"train\.epochs: missing.*"),
@@ -156,7 +155,7 @@ def test_the_recommended_spelling_of_a_finite_number_is_read_as_that_number(text
 def test_an_unknown_or_missing_key_is_named_along_with_the_right_one(old: str, new: str, line: str):
     text, count = re.subn(old, new, yaml.safe_dump(TREE))
     assert count == 1
-    assert any(re.fullmatch(f"params.yaml: {line}", found) for found in refusal(text).splitlines())
+    assert re.fullmatch(f"params.yaml: {line}", refusal(text))
 
 
 @pytest.mark.parametrize(
