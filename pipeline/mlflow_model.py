@@ -41,13 +41,12 @@ def save(folder: Path, description: Model, archive: Path, example: NDArray[np.ui
     (folder / "data/keras_module.txt").write_text("keras")
     (folder / "data/save_format.txt").write_text("keras")
     (folder / "requirements.txt").write_text("".join(f"{name}=={version(name)}\n" for name in REQUIREMENTS))
-    for name in ("input_example.json", "serving_input_example.json"):
-        (folder / name).write_text(json.dumps({"inputs": example.tolist()}))
+    (folder / "input_example.json").write_text(json.dumps(example.tolist()))
+    (folder / "serving_input_example.json").write_text(json.dumps({"inputs": example.tolist()}))
     description.saved_input_example_info = {
         "artifact_path": "input_example.json",
         "serving_input_path": "serving_input_example.json",
         "type": "ndarray",
-        "format": "tf-serving",
     }
     description.signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))]),
