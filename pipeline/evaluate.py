@@ -20,7 +20,7 @@ def cross_entropy(probabilities: NDArray[np.float32], labels: NDArray[np.uint8])
     return float(-np.log(np.clip(of_truth, SMALLEST, 1 - SMALLEST)).mean())
 
 
-def per_class(matrix: NDArray[np.int64]) -> pd.DataFrame:
+def per_class(matrix: NDArray[np.int64], names: list[str]) -> pd.DataFrame:
     """Return one row a class from a confusion matrix: class, images, precision, recall, f1.
 
     A class that was never predicted has precision 0.
@@ -28,7 +28,7 @@ def per_class(matrix: NDArray[np.int64]) -> pd.DataFrame:
     hits, given, true = np.diag(matrix), matrix.sum(axis=0), matrix.sum(axis=1)
     return pd.DataFrame(
         {
-            "class": np.arange(len(matrix)),
+            "class": names,
             "images": true,
             "precision": hits / np.maximum(given, 1),
             "recall": hits / np.maximum(true, 1),
@@ -62,7 +62,8 @@ def main() -> None:
         files.write_arrays(paths.PREDICTIONS, probabilities=probabilities, predicted=predicted, labels=test.labels)
         pairs = [f"{label},{guess}" for label, guess in zip(test.labels, predicted, strict=True)]
         files.write_text(paths.CONFUSION, "\n".join(["label,predicted", *pairs]) + "\n")
-        table = per_class(confusion(test.labels, predicted, probabilities.shape[1]))
+        names = prepare.class_names()
+        table = per_class(confusion(test.labels, predicted, len(names)), names)
         files.write_text(paths.CLASSES, table.to_csv(index=False))
         protocol = {"test_set": prepare.TEST_SET[run.params.prepare.validation]}
         files.write_json(paths.metrics("evaluate"), score(probabilities, test.labels) | protocol)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ mpl.rcParams.update(
         "axes.spines.right": False,
         "axes.grid": False,
         "legend.frameon": False,
+        "text.parse_math": False,  # a dollar in a class's name is a dollar
         "image.cmap": "gray",
         "image.interpolation": "none",
     }
@@ -62,7 +64,9 @@ def image_grid(
     one blue to red scale around 0; the latter two with a colour bar.
     """
     rows = -(-len(images) // columns)
-    figure, axes = canvas(rows, columns, height=rows * (WIDTH / columns + 0.2) + 0.4)
+    shape = images[0].shape[0] / images[0].shape[1]
+    lines = 1 + max(title.count("\n") for title in titles)
+    figure, axes = canvas(rows, columns, height=rows * (WIDTH / columns * shape + 0.2 * lines) + 0.4)
     figure.suptitle(heading)
     options: dict[str, Any] = {}
     if scale != "own":
@@ -77,6 +81,13 @@ def image_grid(
     if scale != "own":
         figure.colorbar(drawn, ax=axes, shrink=0.6, aspect=30, pad=0.02)
     return figure
+
+
+def name_ticks(axis: Axis, names: Sequence[str]) -> None:
+    """Put a name at each whole number of an axis, upright under the x-axis where long ones would overlap."""
+    axis.set_ticks(range(len(names)), names)
+    if isinstance(axis, XAxis) and max(map(len, names)) > 3:
+        axis.set_tick_params(rotation=90)
 
 
 def write_numbers(

@@ -60,6 +60,11 @@ def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
         np.savez(file, allow_pickle=False, **arrays)
 
 
+def read_lines(path: Path) -> list[str]:
+    """Read the lines of a UTF-8 text."""
+    return path.read_text(encoding="utf-8").splitlines()
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))

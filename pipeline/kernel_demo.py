@@ -1,4 +1,4 @@
-"""kernel_demo: what random kernels, an edge kernel and max pooling do to one digit."""
+"""kernel_demo: what random kernels, an edge kernel and max pooling do to one image."""
 
 import numpy as np
 import pandas as pd
@@ -19,14 +19,14 @@ def max_pool(image: Array, size: int = 2) -> Array:
 
 
 def draw_random(image: NDArray[np.uint8], kernels: Array, responses: list[Array], edge: list[float | None]) -> Figure:
-    """Draw a digit, and beside it each random kernel above its response, with its edge AUROC."""
+    """Draw an image, and beside it each random kernel above its response, with its edge AUROC."""
     columns = 5
     rows = -(-len(kernels) // columns)
     figure, axes = figures.canvas(2 * rows, columns + 1, height=2.2 * rows + 0.3, height_ratios=[0.6, 1] * rows)
-    figure.suptitle("Random kernels, and what they make of the digit")
+    figure.suptitle("Random kernels, and what they make of the image")
     for place in axes.flat:
         place.set_axis_off()
-    figures.show(axes[1, 0], image, "the digit")
+    figures.show(axes[1, 0], image, "the image")
     for number, (kernel, result, measure) in enumerate(zip(kernels, responses, edge, strict=True)):
         above, below = axes[2 * (number // columns) :, 1 + number % columns][:2]
         figures.show(above, kernel, f"kernel {number}", vmin=-1, vmax=0)
@@ -35,10 +35,10 @@ def draw_random(image: NDArray[np.uint8], kernels: Array, responses: list[Array]
 
 
 def draw_edge(image: NDArray[np.uint8], edge_response: Array, edge: float | None) -> Figure:
-    """Draw a digit, the Laplacian kernel with its numbers, and its response."""
+    """Draw an image, the Laplacian kernel with its numbers, and its response."""
     figure, ((original, kernel, result),) = figures.canvas(1, 3, height=2.9)
     figure.suptitle("The Laplacian edge kernel")
-    figures.show(original, image, "the digit")
+    figures.show(original, image, "the image")
     figures.show(kernel, LAPLACIAN, "the kernel", cmap="RdBu_r", vmin=-4, vmax=4)
     figures.write_numbers(kernel, LAPLACIAN, dark=-2)
     figures.show(result, edge_response, "its response" + (f", edge AUROC {edge:.2f}" if edge is not None else ""))
@@ -87,9 +87,9 @@ def main() -> None:
     with stage("kernel_demo") as run:
         settings = run.params.kernel_demo
         images = prepare.load("train").images
-        digit = prepare.choose(settings.digit, images, settings.seed, "kernel_demo.digit")
-        image = np.asarray(images[digit])
-        measured = np.asarray(images[: settings.measured_digits])
+        index = prepare.choose(settings.image, images, settings.seed, "kernel_demo.image")
+        image = np.asarray(images[index])
+        measured = np.asarray(images[: settings.measured_images])
         kernels = random_kernels(settings.kernels, settings.seed)
         responses = [response(image, kernel) for kernel in kernels]
         edge = [edge_auroc(kernel, measured) for kernel in kernels]
@@ -106,7 +106,7 @@ def main() -> None:
         files.write_json(
             paths.metrics("kernel_demo"),
             {
-                "kernel_demo_digit": digit,
+                "kernel_demo_image": index,
                 "laplacian_edge_auroc": laplacian_edge,
                 "random_edge_auroc": float(np.mean(known)) if known else None,
                 "random_edge_auroc_lowest": min(known, default=None),

@@ -21,6 +21,43 @@ def random_kernels(count: int, seed: int) -> Array:
     return -1.0 + np.random.default_rng(seed).random((count, 3, 3))
 
 
+def edge_bank() -> Array:
+    """Return edge kernels (17, 3, 3), each over the sum of its absolute values.
+
+    The Laplacian, then Sobel's kernel turned in steps of 45 degrees, then Prewitt's: Gonzalez and Woods, Digital Image
+    Processing (2018), chapter 10.
+    """
+    sobel = np.array([[-1.0, -2.0, -1.0], [0.0, 0.0, 0.0], [1.0, 2.0, 1.0]])
+    prewitt = np.sign(sobel)
+    bank = np.array([LAPLACIAN, *_turned(sobel), *_turned(prewitt)])
+    return bank / np.abs(bank).sum(axis=(1, 2), keepdims=True)  # type: ignore[no-any-return]
+
+
+def _turned(kernel: Array) -> list[Array]:
+    """Return a 3x3 kernel in eight directions: its outer ring goes round by a place each."""
+    ring = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]
+    rows, columns = map(list, zip(*ring, strict=True))
+    turned = []
+    for step in range(8):
+        result = kernel.copy()
+        result[rows, columns] = np.roll(kernel[rows, columns], step)
+        turned.append(result)
+    return turned
+
+
+def with_edges(kernels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return kernels (height, width, channels, filters), odd and at least 3x3, the first filters of them edge kernels.
+
+    An edge kernel stands in the middle of zeros and works on the mean of the channels.
+    """
+    height, width, channels, filters = kernels.shape
+    bank = edge_bank()[:filters]
+    edges = np.zeros((height, width, channels, len(bank)), np.float32)
+    top, left = height // 2 - 1, width // 2 - 1
+    edges[top : top + 3, left : left + 3] = np.moveaxis(bank, 0, -1)[:, :, None] / channels
+    return np.concatenate([edges, kernels[..., len(bank) :]], axis=-1)
+
+
 def response(image: NDArray[Any], kernel: Array) -> Array:
     """Return an image (height, width) convolved with a kernel, the border mirrored: (height, width), as the article."""
     return convolve2d(image, kernel, boundary="symm", mode="same")  # type: ignore[no-any-return]

@@ -7,14 +7,32 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline.errors import UserError
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Index = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Number = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
+KNOWN_SIZES = {"mnist": (28, 28), "fashion_mnist": (28, 28)}
+
+
+def _count_or_all(value: Any) -> int | Literal["all"]:
+    """Take both kinds in one validator: a union would refuse a wrong value twice."""
+    if value == "all" or (type(value) is int and value >= 1):
+        return value  # type: ignore[no-any-return]
+    raise PydanticCustomError("count_or_all", "input should be a whole number from 1 up, or all")
+
+
+CountOrAll = Annotated[int | Literal["all"], PlainValidator(_count_or_all)]
+Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "linear"]
+KernelInit = Literal[
+    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal",
+    "article_random", "edges",
+]  # fmt: skip
 
 
 class Section(BaseModel):
@@ -33,18 +51,18 @@ class Fetch(Section):
 class Prepare(Section):
     """How the images are split."""
 
-    train_size: Positive
+    train_size: CountOrAll
     validation: Literal["holdout", "test"]
     validation_size: Positive
 
 
 class KernelDemo(Section):
-    """Which digit the random kernels run over, and how many digits their edge measure."""
+    """Which image the random kernels run over, and how many images their edge measure."""
 
     seed: Seed
-    digit: Index | None
+    image: Index | None
     kernels: Annotated[int, Field(ge=1, le=40)]
-    measured_digits: Positive
+    measured_images: Positive
 
 
 class Model(Section):
@@ -52,9 +70,50 @@ class Model(Section):
 
     filters: Annotated[tuple[Positive, ...], Field(min_length=1)]
     kernel_size: Positive
+    padding: Literal["valid", "same"]
+    activation: Activation
+    batch_normalization: bool
+    kernel_init: KernelInit
+    freeze_kernels: bool
+    pooling: Literal["max", "average"]
     pool_size: Positive
+    pool_after: Annotated[tuple[Positive, ...], Field(min_length=1)] | None
     dropout: Rate
+    dense: tuple[Positive, ...]
     dense_dropout: Rate
+    l1: Number
+    l2: Number
+    augment_shift: Rate
+    augment_rotation: Annotated[float, Field(ge=0, le=180)]
+
+    def pools(self) -> tuple[int, ...]:
+        """Return the numbers of the convolutions, counted from 1, that a pooling follows."""
+        return self.pool_after or (len(self.filters),)
+
+    def misfit(self, height: int, width: int) -> str | None:
+        """Return which setting does not fit images of this size and why, or None when the layers can be built."""
+        numbers = self.pools()
+        if list(numbers) != sorted(set(numbers)) or numbers[-1] > len(self.filters):
+            return (
+                f"model.pool_after: found {list(numbers)}; allowed are rising numbers from 1 to {len(self.filters)}, "
+                "the number of model.filters"
+            )
+        if self.kernel_init == "edges" and (self.kernel_size < 3 or self.kernel_size % 2 == 0):
+            return f"model.kernel_size: found {self.kernel_size}; with kernel_init edges allowed are 3, 5, 7, ..."
+        for number in range(1, len(self.filters) + 1):
+            before = f"found {{}}; before convolution {number} images of {height}x{width} are left of the input"
+            if self.padding == "valid":
+                if self.kernel_size > min(height, width):
+                    return f"model.kernel_size: {before.format(self.kernel_size)}, smaller than the kernel"
+                height, width = height - self.kernel_size + 1, width - self.kernel_size + 1
+            if number in numbers:
+                if self.pool_size > min(height, width):
+                    return (
+                        f"model.pool_size: found {self.pool_size}; after convolution {number} images of "
+                        f"{height}x{width} are left, smaller than the window"
+                    )
+                height, width = height // self.pool_size, width // self.pool_size
+        return None
 
 
 class Train(Section):
@@ -62,12 +121,19 @@ class Train(Section):
 
     epochs: Positive
     batch_size: Positive
+    optimizer: Literal["adam", "adamw", "sgd", "adadelta"]
     learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["constant", "cosine", "one_cycle"]
+    momentum: Rate
+    weight_decay: Number
+    early_stopping: Positive | None
+    label_smoothing: Rate
+    class_weights: bool
     seed: Seed
 
 
 class ErrorAnalysis(Section):
-    """Which digits are shown as examples: test image indices, or null for the seed to draw one."""
+    """Which images are shown as examples: test image indices, or null for the seed to draw one."""
 
     seed: Seed
     right: Index | None
@@ -78,7 +144,7 @@ class Visualise(Section):
     """Whose activations are shown, and which filter is followed through the layers."""
 
     seed: Seed
-    digit: Index | None
+    image: Index | None
     filter: Index
 
 
@@ -94,7 +160,16 @@ class Params(Section):
     visualise: Visualise
 
     @model_validator(mode="after")
-    def _filter_exists(self) -> "Params":
+    def _fit_together(self) -> "Params":
+        size = KNOWN_SIZES.get(self.fetch.dataset)  # data of one's own have their size checked once they are there
+        problem = self.model.misfit(*size) if size else None
+        if problem:
+            raise ValueError(problem)
+        if self.train.early_stopping and self.prepare.validation == "test":
+            raise ValueError(
+                f"train.early_stopping: found {self.train.early_stopping} with prepare.validation test, which would "
+                "choose the epoch on the test set; allowed is null, or prepare.validation holdout"
+            )
         if self.visualise.filter >= self.model.filters[0]:
             raise ValueError(
                 f"visualise.filter: found {self.visualise.filter}; "

@@ -4,6 +4,7 @@ from pathlib import Path
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
+CLASS_NAMES = "classes.txt"  # in both folders, one name a line
 PREDICTIONS = Path("data/predictions.npz")
 
 MODEL = Path("models/model.keras")

@@ -1,7 +1,7 @@
 """prepare: the training, validation and test images as arrays."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,36 +25,38 @@ class Split:
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
 
-    def __post_init__(self) -> None:
-        if len(self.images) != len(self.labels):
-            raise UserError(f"data/raw: {len(self.images)} images but {len(self.labels)} labels")
-
 
 def split(train: Split, test: Split, settings: Prepare) -> dict[str, Split]:
     """Return the train, validation and test split: the first images train, the next ones or the test set validate.
 
-    Raises UserError when the training set has too few images, the test set none, or their sizes differ.
+    Raises UserError when the training set has too few images.
     """
-    if not len(test.images):
-        raise UserError("data/raw: the test set has no images")
-    if train.images.shape[1:] != test.images.shape[1:]:
-        sizes = ["x".join(map(str, part.images.shape[1:])) for part in (train, test)]
-        raise UserError(f"data/raw: the training images are {sizes[0]}, the test images {sizes[1]}; they must agree")
     available = len(train.images)
-    last = settings.train_size + (settings.validation_size if settings.validation == "holdout" else 0)
+    validating = settings.validation_size if settings.validation == "holdout" else 0
+    training = max(available - validating, 1) if settings.train_size == "all" else settings.train_size
+    last = training + validating
     if last > available:
         asked = f"prepare.train_size: found {settings.train_size}"
         if settings.validation == "holdout":
             asked += f" with prepare.validation_size {settings.validation_size}, {last} together"
         raise UserError(f"params.yaml: {asked}; the training set has {available} images")
-    first = slice(None, settings.train_size)
-    following = slice(settings.train_size, last)
-    holdout = Split(train.images[following], train.labels[following])
+    holdout = Split(train.images[training:last], train.labels[training:last])
     return {
-        "train": Split(train.images[first], train.labels[first]),
+        "train": Split(train.images[:training], train.labels[:training]),
         "validation": holdout if settings.validation == "holdout" else test,
         "test": test,
     }
+
+
+def check_classes(labels: NDArray[np.uint8], names: list[str], settings: Prepare) -> None:
+    """Raise UserError when the images that train lack a class, as those of an unshuffled data set may."""
+    missing = np.setdiff1d(np.arange(len(names)), labels)
+    if len(missing):
+        none = f"class {missing[0]} ({names[missing[0]]}) has none"
+        raise UserError(
+            f"params.yaml: prepare.train_size: found {settings.train_size}; among the {len(labels)} images that train "
+            f"{none}; take more of them, or shuffle your data"
+        )
 
 
 def class_counts(labels: NDArray[np.uint8], classes: int) -> dict[str, int]:
@@ -70,6 +72,11 @@ def load(name: Literal["train", "validation", "test"]) -> Split:
     )
 
 
+def class_names() -> list[str]:
+    """Return the name of each class, in the order of their labels."""
+    return files.read_lines(paths.PREPARED / paths.CLASS_NAMES)
+
+
 def choose(index: int | None, images: NDArray[np.uint8], seed: int, key: str) -> int:
     """Return the named index of an image, or one that the seed draws where it is None.
 
@@ -82,30 +89,30 @@ def choose(index: int | None, images: NDArray[np.uint8], seed: int, key: str) ->
     return index
 
 
-def read_raw(part: Literal["train", "t10k"]) -> Split:
-    """Return the images and labels of two IDX files in data/raw."""
-    arrays: list[Any] = []
-    for kind, dimensions in (("images-idx3", 3), ("labels-idx1", 1)):
-        path = paths.RAW / f"{part}-{kind}-ubyte"
-        arrays.append(idx.decode(path.read_bytes(), str(path), dimensions))
-    return Split(*arrays)
-
-
 def main() -> None:
-    """Write the splits into data/prepared and their class counts into metrics/prepare.json."""
+    """Write the splits and class names into data/prepared, their class counts into metrics/prepare.json."""
     with stage("prepare") as run:
         settings = run.params.prepare
-        train, test = read_raw("train"), read_raw("t10k")
-        splits = split(train, test, settings)
-        classes = int(max(train.labels.max(), test.labels.max())) + 1
+        arrays = {
+            name: idx.decode((paths.RAW / name).read_bytes(), str(paths.RAW / name), 3 if "images" in name else 1)
+            for name in idx.FILES
+        }
+        classes = files.read_lines(paths.RAW / paths.CLASS_NAMES)
+        splits = split(
+            Split(arrays[idx.TRAIN_IMAGES], arrays[idx.TRAIN_LABELS]),
+            Split(arrays[idx.TEST_IMAGES], arrays[idx.TEST_LABELS]),
+            settings,
+        )
+        check_classes(splits["train"].labels, classes, settings)
         for name, part in splits.items():
             files.write_array(paths.PREPARED / f"{name}_images.npy", part.images)
             files.write_array(paths.PREPARED / f"{name}_labels.npy", part.labels)
+        files.write_text(paths.PREPARED / paths.CLASS_NAMES, "\n".join(classes) + "\n")
         files.write_json(
             paths.metrics("prepare"),
             {f"{name}_images": len(part.images) for name, part in splits.items()}
-            | {"test_set": TEST_SET[settings.validation]}
-            | {f"{name}_class_counts": class_counts(part.labels, classes) for name, part in splits.items()},
+            | {"test_set": TEST_SET[settings.validation], "class_names": classes}
+            | {f"{name}_class_counts": class_counts(part.labels, len(classes)) for name, part in splits.items()},
         )
 
 

@@ -72,8 +72,8 @@ def description(record: Record) -> str:
     return (
         f"**{100 * metrics['test_accuracy']:.2f} %** of the test set right "
         f"(95 % interval {100 * metrics['test_accuracy_low']:.2f} to {100 * metrics['test_accuracy_high']:.2f} %), "
-        f"loss {metrics['test_loss']:.4f}, {metrics['wrong']:.0f} digits wrong; "
-        f"validation accuracy {100 * metrics['val_accuracy']:.2f} %.\n\n"
+        f"loss {metrics['test_loss']:.4f}, {metrics['wrong']:.0f} images wrong; "
+        f"validation accuracy {100 * metrics['kept_val_accuracy']:.2f} %.\n\n"
         f"Test set: {record.test_set}.\n\n"
         "The whole story: `report/index.html` among the artifacts."
     )

@@ -1,14 +1,18 @@
 """train: the network learns from the training images, watched on the validation images."""
 
+import math
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from pipeline import figures, files, model, paths, prepare
 from pipeline.backend import keras, seed_everything
+from pipeline.errors import UserError
 from pipeline.params import Train
 from pipeline.stage import stage
 from pipeline.tracking import StageRun
@@ -22,44 +26,94 @@ class LogEpochs(keras.callbacks.Callback):  # type: ignore[misc]
         self.run = run
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Log one epoch; Keras counts from 0, the curves from 1."""
+        """Log one epoch; Keras counts from 0, the curves from 1. Raises UserError when the network has diverged."""
+        if not math.isfinite(logs["loss"]):
+            raise UserError(
+                f"train: the loss of epoch {epoch + 1} is {logs['loss']}: the network has diverged; "
+                "lower train.learning_rate in params.yaml"
+            )
         self.run.log_epoch(epoch + 1, {name: float(value) for name, value in logs.items()})
 
 
-def compiled(network: keras.Model, settings: Train) -> keras.Model:
-    """Return the network with its optimiser, its loss (cross-entropy) and accuracy."""
-    network.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
+def learning_rate(settings: Train, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate over so many steps.
+
+    One cycle: Smith and Topin, Super-convergence (2018), arXiv:1708.07120.
+    """
+    highest, rising = settings.learning_rate, max(steps * 3 // 10, 1)
+    match settings.schedule:
+        case "constant":
+            return highest
+        case "cosine":
+            return keras.optimizers.schedules.CosineDecay(highest, steps)
+        case "one_cycle":
+            return keras.optimizers.schedules.CosineDecay(
+                highest / 25, max(steps - rising, 1), warmup_target=highest, warmup_steps=rising
+            )
+
+
+def compiled(network: keras.Model, settings: Train, images: int) -> keras.Model:
+    """Return the network with its optimiser, its loss and accuracy, for a training set of so many images."""
+    rate = learning_rate(settings, settings.epochs * math.ceil(images / settings.batch_size))
+    optimizer = {
+        "adam": lambda: keras.optimizers.Adam(rate),
+        "adamw": lambda: keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay),
+        "sgd": lambda: keras.optimizers.SGD(rate, momentum=settings.momentum),
+        "adadelta": lambda: keras.optimizers.Adadelta(rate),
+    }[settings.optimizer]()
+    loss: Any = "sparse_categorical_crossentropy"
+    if settings.label_smoothing:
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
+    network.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
     return network
+
+
+def targets(labels: NDArray[np.uint8], classes: int, settings: Train) -> NDArray[Any]:
+    """Return labels (n,) as the loss takes them: with label smoothing as probabilities (n, classes)."""
+    return np.eye(classes, dtype=np.float32)[labels] if settings.label_smoothing else labels
+
+
+def class_weights(labels: NDArray[np.uint8], classes: int) -> dict[int, float]:
+    """Return the weights under which every class counts the same, and an image 1 on average."""
+    counts = np.bincount(labels, minlength=classes)
+    return {label: float(len(labels) / ((counts > 0).sum() * max(count, 1))) for label, count in enumerate(counts)}
 
 
 def fit(
     network: keras.Model, train: prepare.Split, validation: prepare.Split, settings: Train, run: StageRun
-) -> pd.DataFrame:
-    """Train the network; return one row an epoch: epoch, loss, accuracy, val_loss, val_accuracy."""
+) -> tuple[pd.DataFrame, int]:
+    """Train the network; return one row an epoch, and the epoch, counted from 1, whose weights the network has now.
+
+    The columns are epoch, loss, accuracy, val_loss, val_accuracy.
+    """
+    classes = network.output_shape[-1]
+    callbacks: list[keras.callbacks.Callback] = [LogEpochs(run)]
+    if settings.early_stopping:
+        stopping = keras.callbacks.EarlyStopping(patience=settings.early_stopping, restore_best_weights=True)
+        callbacks.append(stopping)
     progress = network.fit(
         np.asarray(train.images),
-        train.labels,
+        targets(train.labels, classes, settings),
         batch_size=settings.batch_size,
         epochs=settings.epochs,
-        validation_data=(np.asarray(validation.images), validation.labels),
-        callbacks=[LogEpochs(run)],
+        validation_data=(np.asarray(validation.images), targets(validation.labels, classes, settings)),
+        class_weight=class_weights(train.labels, classes) if settings.class_weights else None,
+        callbacks=callbacks,
         verbose=1 if sys.stdout.isatty() else 2,  # a bar, or in a log file a line an epoch
     )
     history = pd.DataFrame(progress.history)[["loss", "accuracy", "val_loss", "val_accuracy"]]
     history.insert(0, "epoch", range(1, len(history) + 1))
-    return history
+    return history, stopping.best_epoch + 1 if settings.early_stopping else len(history)
 
 
-def draw_curves(history: pd.DataFrame) -> Figure:
-    """Draw loss and accuracy by epoch, training against validation."""
+def draw_curves(history: pd.DataFrame, kept: int) -> Figure:
+    """Draw loss and accuracy by epoch, training against validation, and the epoch whose weights were kept."""
     figure, ((losses, accuracies),) = figures.canvas(1, 2, height=3.0)
-    for axes, measure, title in ((losses, "loss", "cross-entropy loss"), (accuracies, "accuracy", "accuracy")):
-        axes.plot(history["epoch"], history[measure], "o-", color=figures.GREY, label="training, dropout on")
+    for axes, measure, title in ((losses, "loss", "loss"), (accuracies, "accuracy", "accuracy")):
+        axes.plot(history["epoch"], history[measure], "o-", color=figures.GREY, label="training")
         axes.plot(history["epoch"], history[f"val_{measure}"], "o-", color=figures.BLUE, label="validation")
+        if kept < len(history):
+            axes.axvline(kept, color=figures.ORANGE, linewidth=0.8, label="weights kept")
         axes.set(title=title, xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.legend()
@@ -73,10 +127,10 @@ def main() -> None:
         train, validation = prepare.load("train"), prepare.load("validation")
         seed_everything(settings.train.seed)
         height, width = train.images.shape[1:]
-        classes = len(files.read_json(paths.metrics("prepare"))["train_class_counts"])
-        network = compiled(model.build(settings.model, (height, width), classes), settings.train)
+        network = model.build(settings.model, (height, width), len(prepare.class_names()))
+        compiled(network, settings.train, len(train.images))
         files.write_arrays(paths.INITIAL_KERNELS, **model.kernels(network))
-        history = fit(network, train, validation, settings.train, run)
+        history, kept = fit(network, train, validation, settings.train, run)
 
         model.save(network, paths.MODEL)
         files.write_json(paths.LAYERS, {"layers": model.layer_table(network)})
@@ -84,11 +138,17 @@ def main() -> None:
         network.summary(print_fn=lines.append, line_length=80)
         files.write_text(paths.LAYERS_TEXT, "\n".join(lines) + "\n")
         files.write_text(paths.HISTORY, history.to_csv(index=False))
-        figures.save(draw_curves(history), paths.figures("train") / "curves.png")
-        last = history.iloc[-1].drop("epoch")
+        figures.save(draw_curves(history, kept), paths.figures("train") / "curves.png")
+        row = history.iloc[kept - 1]
         files.write_json(
             paths.metrics("train"),
-            {**{str(name): value for name, value in last.items()}, "parameters": network.count_params()},
+            {
+                **{str(name): value for name, value in history.iloc[-1].drop("epoch").items()},
+                "kept_epoch": kept,
+                "kept_val_loss": row["val_loss"],
+                "kept_val_accuracy": row["val_accuracy"],
+                "parameters": network.count_params(),
+            },
         )
 
 

@@ -1,4 +1,4 @@
-"""visualise: what the network has learnt, as kernels and as what they make of one digit."""
+"""visualise: what the network has learnt, as kernels and as what they make of one image."""
 
 from collections.abc import Mapping, Sequence
 
@@ -51,17 +51,18 @@ def draw_kernels(learnt: NDArray[np.float32], initial: NDArray[np.float32], demo
 
 
 def draw_activations(maps: NDArray[np.float32], layer: str) -> Figure:
-    """Draw activation maps (height, width, filters) in filter order, on one scale from 0."""
+    """Draw activation maps (height, width, filters) in filter order, on one scale from or around 0."""
     height, width, filters = maps.shape
     heading = f"{layer}: {filters} activation maps of {height}x{width}"
-    return figures.image_grid(list(np.moveaxis(maps, -1, 0)), [str(n) for n in range(filters)], heading, scale="common")
+    pictures, titles = list(np.moveaxis(maps, -1, 0)), [str(number) for number in range(filters)]
+    return figures.image_grid(pictures, titles, heading, scale="symmetric" if maps.min() < 0 else "common")
 
 
 def draw_followed(image: NDArray[np.uint8], kernel: Array, stations: Mapping[str, Array], number: int) -> Figure:
-    """Draw a digit, one kernel with its numbers, and what the filter's map is after each named layer."""
+    """Draw an image, one kernel with its numbers, and what the filter's map is after each named layer."""
     figure, (places,) = figures.canvas(1, 2 + len(stations), height=8 / (2 + len(stations)) + 0.5)
     figure.suptitle(f"Filter {number} followed through the network")
-    figures.show(places[0], image, "the digit")
+    figures.show(places[0], image, "the image")
     highest = float(np.abs(kernel).max())
     figures.show(places[1], kernel, f"kernel {number}", cmap="RdBu_r", vmin=-highest, vmax=highest)
     if kernel.size <= 25:
@@ -92,27 +93,27 @@ def main() -> None:
         settings, demo_settings = run.params.visualise, run.params.kernel_demo
         network = model.load(paths.MODEL)
         images = prepare.load("test").images
-        digit = prepare.choose(settings.digit, images, settings.seed, "visualise.digit")
-        image = np.asarray(images[digit])
+        index = prepare.choose(settings.image, images, settings.seed, "visualise.image")
+        image = np.asarray(images[index])
         learnt = model.kernels(network)
         with np.load(paths.INITIAL_KERNELS) as saved:
             initial = dict(saved)
-        first, *_ = names = list(learnt)
-        stations = [first, "max_pooling"] if len(names) == 1 else [first]
-        maps = model.outputs(network, image, [*names, *stations[1:]])
+        shown = model.map_layers(network)
+        first = next(iter(shown))
+        maps = model.outputs(network, image, [layer for places in shown.values() for layer in places])
         random = random_kernels(demo_settings.kernels, demo_settings.seed)
         named = {str(number): kernel for number, kernel in enumerate(random)} | {"Laplace": LAPLACIAN}
 
         folder = paths.figures("visualise")
-        for name in names:
+        for name, (layer, *_) in shown.items():
             demo = named if name == first else {}
             figures.save(draw_kernels(learnt[name], initial[name], demo), folder / f"kernels_{name}.png")
-            figures.save(draw_activations(maps[name], name), folder / f"activations_{name}.png")
+            figures.save(draw_activations(maps[layer], name), folder / f"activations_{name}.png")
         chosen = learnt[first][:, :, 0, settings.filter]
-        followed = {name: maps[name][:, :, settings.filter] for name in stations}
+        followed = {layer: maps[layer][:, :, settings.filter] for layer in shown[first]}
         figures.save(draw_followed(image, chosen, followed, settings.filter), folder / "filter.png")
 
-        measured = np.asarray(prepare.load("train").images[: demo_settings.measured_digits])
+        measured = np.asarray(prepare.load("train").images[: demo_settings.measured_images])
         groups = {
             "random": list(random),
             "initial": [as_convolution(kernel) for kernel in as_pictures(initial[first])],
@@ -135,8 +136,8 @@ def main() -> None:
         files.write_json(
             paths.metrics("visualise"),
             {
-                "visualise_digit": digit,
-                "silent_maps": int((maps[first].max(axis=(0, 1)) == 0).sum()),
+                "visualise_image": index,
+                "silent_maps": int((maps[shown[first][0]] == 0).all(axis=(0, 1)).sum()),
                 "learnt_edge_auroc": float(np.mean(edge["learnt"])) if edge["learnt"] else None,
                 "learnt_edge_auroc_lowest": min(edge["learnt"], default=None),
                 "learnt_edge_auroc_highest": max(edge["learnt"], default=None),

@@ -1,5 +1,6 @@
 """Data that a network can learn in seconds, and clones of this project in which the real `dvc` runs on it."""
 
+import gzip
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +19,14 @@ import yaml
 from mlflow import MlflowClient
 
 from pipeline import fetch, idx, params
+from pipeline.datasets import KNOWN
 from pipeline.prepare import Split
 
 PROJECT = Path(__file__).parent.parent
 SMALL = {
     "prepare.train_size": 400,
     "prepare.validation_size": 100,
-    "kernel_demo.measured_digits": 20,
+    "kernel_demo.measured_images": 20,
     "train.epochs": 2,
 }
 
@@ -39,13 +42,50 @@ def synthetic_digits(count: int, seed: int) -> Split:
     return Split(images, labels)
 
 
+def contents_of(train: Split, test: Split) -> dict[str, bytes]:
+    """The four IDX files of a data set."""
+    arrays = [train.images, train.labels, test.images, test.labels]
+    return {name: idx.encode(array) for name, array in zip(idx.FILES, arrays, strict=True)}
+
+
 def write_idx(folder: Path, train: Split, test: Split) -> Path:
     """Write the four IDX files of a data set into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = [train.images, train.labels, test.images, test.labels]
-    for name, array in zip(fetch.MNIST, arrays, strict=True):
-        (folder / name).write_bytes(idx.encode(array))
+    for name, content in contents_of(train, test).items():
+        (folder / name).write_bytes(content)
     return folder
+
+
+def write_gz(folder: Path, train: Split, test: Split) -> None:
+    """Write the four IDX files of a data set into a folder, compressed one by one."""
+    folder.mkdir()
+    for name, content in contents_of(train, test).items():
+        (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+
+
+def write_zip(path: Path, train: Split, test: Split, compression: int = zipfile.ZIP_DEFLATED) -> None:
+    """Write a zip of a folder with the four IDX files of a data set."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in contents_of(train, test).items():
+            archive.writestr(f"data/{name}", content)
+
+
+def write_npz(path: Path, train: Split, test: Split) -> None:
+    """Write a data set as Keras keeps it."""
+    with path.open("wb") as file:
+        np.savez(file, x_train=train.images, y_train=train.labels, x_test=test.images, y_test=test.labels)
+
+
+def cut(path: Path) -> None:
+    """Leave only the first half of a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path: Path, position: int | None = None, bits: int = 0xFF) -> None:
+    """Flip bits of one byte of a file, of the middle one where no position is given."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 if position is None else position] ^= bits
+    path.write_bytes(content)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +98,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the real MNIST, fetched as the pipeline fetches it."""
     folder = tmp_path_factory.mktemp("mnist")
-    for name, content in fetch.download_first(fetch.sources()).items():
+    for name, content in fetch.download_first(fetch.sources("mnist"), KNOWN["mnist"]).items():
         (folder / name).write_bytes(content)
     return folder
 

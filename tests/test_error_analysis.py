@@ -1,4 +1,4 @@
-"""The wrong digits: all of them, in order, in the table and in the figures."""
+"""The wrong images: all of them, in order, in the table and in the figures."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pipeline import error_analysis, figures
 from pipeline.errors import UserError
 
-FINDS = np.array([3, 5, 8, 11])  # indices of wrong digits
+FINDS = np.array([3, 5, 8, 11])  # indices of wrong images
+NAMES = ["dog", "cat", "ant", "bee"]
 
 
 def answers(count: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
@@ -35,7 +36,7 @@ def test_separation_of_a_handmade_example():
     assert error_analysis.separation(highest, np.arange(5) == 3)["wrong_auroc"] == 0.5
 
 
-def test_without_wrong_digits_there_is_nothing_to_separate():
+def test_without_wrong_images_there_is_nothing_to_separate():
     found = error_analysis.separation(np.array([0.5, 1], np.float32), np.array([False, False]))
     assert found == {
         "highest_probability_wrong": None,
@@ -46,9 +47,9 @@ def test_without_wrong_digits_there_is_nothing_to_separate():
 
 
 @given(count=st.integers(0, 60), seed=st.integers(0, 2**32 - 1))
-def test_the_table_has_every_wrong_digit_and_no_other_the_surest_first(count, seed):
+def test_the_table_has_every_wrong_image_and_no_other_the_surest_first(count, seed):
     probabilities, predicted, labels = answers(count, seed)
-    table = error_analysis.wrong_digits(probabilities, predicted, labels)
+    table = error_analysis.wrong_images(probabilities, predicted, labels)
     assert sorted(table["index"]) == [index for index in range(count) if predicted[index] != labels[index]]
     assert table["probability_of_predicted"].is_monotonic_decreasing
     for row in table.itertuples():
@@ -94,12 +95,13 @@ def test_a_named_example_is_refused_in_a_whole_sentence_where_there_are_no_candi
 def test_an_example_has_a_bar_a_probability_and_the_two_classes_in_colour(label, colours):
     image = np.arange(12, dtype=np.uint8).reshape(4, 3)
     probabilities = np.array([0.125, 0.5, 0.25, 0.125], np.float32)
-    figure = error_analysis.draw_example(image, probabilities, label, 77)
-    digit, bars = figure.axes
-    np.testing.assert_array_equal(digit.images[0].get_array(), image)
+    figure = error_analysis.draw_example(image, probabilities, label, 77, NAMES)
+    picture, bars = figure.axes
+    np.testing.assert_array_equal(picture.images[0].get_array(), image)
     assert [bar.get_height() for bar in bars.patches] == list(probabilities)
     assert [to_hex(bar.get_facecolor()).upper() for bar in bars.patches] == colours
-    assert figure.get_suptitle() == f"Test image 77: a {label}, taken for a 1"
+    assert figure.get_suptitle() == f"Test image 77: {NAMES[label]}, taken for cat"
+    assert [tick.get_text() for tick in bars.get_xticklabels()] == NAMES
 
 
 def test_both_histograms_are_densities_over_the_same_bins():
@@ -123,28 +125,32 @@ def test_a_network_that_is_never_wrong_and_always_sure_still_gets_its_histogram(
 
 
 @pytest.mark.parametrize("count", [1, 5, 30])
-def test_the_gallery_shows_the_table_in_its_order(count):
+@pytest.mark.parametrize(("names", "line"), [(NAMES, " "), (["horse", *NAMES[1:]], "\n")], ids=["short", "long"])
+def test_the_gallery_shows_the_table_in_its_order_by_class_names(count, names, line):
     probabilities, predicted, _ = answers(count)
-    table = error_analysis.wrong_digits(probabilities, predicted, (predicted + 1) % 4)
+    table = error_analysis.wrong_images(probabilities, predicted, (predicted + 1) % 4)
     images = np.random.default_rng(1).integers(0, 256, (count, 3, 3), np.uint8)
-    drawn = [axes for axes in error_analysis.draw_wrong(images, table).axes if axes.images]
+    drawn = [axes for axes in error_analysis.draw_wrong(images, table, names).axes if axes.images]
     assert len(drawn) == count
     for axes, image, row in zip(drawn, images, table.itertuples(), strict=True):
         np.testing.assert_array_equal(axes.images[0].get_array(), image)
-        assert axes.get_title() == f"{row.label} → {row.predicted} ({row.probability_of_predicted:.2f})"
+        answer = f"{names[row.predicted]} ({row.probability_of_predicted:.2f})"
+        assert axes.get_title() == f"{names[row.label]} →{line}{answer}"
 
 
-def test_the_gallery_says_when_no_digit_is_wrong():
+def test_the_gallery_says_when_no_image_is_wrong():
     probabilities, predicted, _ = answers(6)
-    table = error_analysis.wrong_digits(probabilities, predicted, predicted)
-    (axes,) = error_analysis.draw_wrong(np.empty((0, 3, 3), np.uint8), table).axes
-    assert [text.get_text() for text in axes.texts] == ["No digit is wrong."]
+    table = error_analysis.wrong_images(probabilities, predicted, predicted)
+    (axes,) = error_analysis.draw_wrong(np.empty((0, 3, 3), np.uint8), table, NAMES).axes
+    assert [text.get_text() for text in axes.texts] == ["No image is wrong."]
     assert not axes.images
 
 
 def test_the_confusion_matrix_writes_every_count_and_colours_only_mistakes():
     matrix = np.array([[90, 2, 0], [1, 80, 7], [0, 0, 70]])
-    axes, _ = error_analysis.draw_confusion(matrix).axes
+    axes, _ = error_analysis.draw_confusion(matrix, NAMES[:3]).axes
     written = {text.get_position(): text.get_text() for text in axes.texts}
     assert written == {(predicted, label): str(count) for (label, predicted), count in np.ndenumerate(matrix)}
     np.testing.assert_array_equal(axes.images[0].get_array(), [[0, 2, 0], [1, 0, 7], [0, 0, 0]])
+    for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [tick.get_text() for tick in ticks] == NAMES[:3]

@@ -14,6 +14,7 @@ from pipeline.backend import keras
 from pipeline.statistics import confusion
 
 CLASSES = 4
+NAMES = ["dog", "cat", "ant", "bee"]
 PAIRS = st.lists(st.tuples(st.integers(0, CLASSES - 1), st.integers(0, CLASSES - 1)), min_size=1)  # true, predicted
 
 
@@ -36,9 +37,9 @@ def test_cross_entropy_is_keras_own(power):
 @given(PAIRS)
 def test_each_class_has_the_measures_that_counting_gives(pairs):
     labels, predicted = np.array(pairs, np.uint8).T
-    table = evaluate.per_class(confusion(labels, predicted, CLASSES)).set_index("class")
-    assert list(table.index) == list(range(CLASSES))
-    for label, row in table.iterrows():
+    table = evaluate.per_class(confusion(labels, predicted, CLASSES), NAMES).set_index("class")
+    assert list(table.index) == NAMES
+    for label, (_, row) in enumerate(table.iterrows()):
         hits = pairs.count((label, label))
         true = sum(truth == label for truth, _ in pairs)
         given_ = sum(guess == label for _, guess in pairs)

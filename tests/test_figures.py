@@ -8,6 +8,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from pipeline import error_analysis, figures, kernel_demo, train, visualise
+from pipeline.datasets import KNOWN
 from pipeline.kernels import LAPLACIAN, random_kernels, response
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
@@ -20,6 +21,10 @@ def numbers() -> np.random.Generator:
     return np.random.default_rng(1)
 
 
+def names(classes: int) -> list[str]:
+    return KNOWN["fashion_mnist"].classes if classes == 10 else [str(label) for label in range(classes)]
+
+
 def random(count: int) -> Figure:
     kernels = random_kernels(count, seed=0)
     return kernel_demo.draw_random(IMAGE, kernels, [response(IMAGE, kernel) for kernel in kernels], [0.05] * count)
@@ -28,12 +33,13 @@ def random(count: int) -> Figure:
 def curves(epochs: int) -> Figure:
     measures = ["loss", "val_loss", "accuracy", "val_accuracy"]
     return train.draw_curves(
-        pd.DataFrame({"epoch": range(1, epochs + 1)} | {name: numbers().random(epochs) for name in measures})
+        pd.DataFrame({"epoch": range(1, epochs + 1)} | {name: numbers().random(epochs) for name in measures}),
+        kept=(epochs + 1) // 2,
     )
 
 
 def example(classes: int) -> Figure:
-    return error_analysis.draw_example(IMAGE, numbers().dirichlet(np.ones(classes)), classes - 1, 9999)
+    return error_analysis.draw_example(IMAGE, numbers().dirichlet(np.ones(classes)), classes - 1, 9999, names(classes))
 
 
 def highest(count: int) -> Figure:
@@ -42,12 +48,14 @@ def highest(count: int) -> Figure:
 
 
 def wrong(count: int) -> Figure:
+    classes = max(count, 10)
     table = pd.DataFrame({"label": range(count), "predicted": 9, "probability_of_predicted": numbers().random(count)})
-    return error_analysis.draw_wrong(np.repeat(IMAGE[None], count, axis=0), table)
+    return error_analysis.draw_wrong(np.repeat(IMAGE[None], count, axis=0), table, names(classes))
 
 
 def confusion(classes: int) -> Figure:
-    return error_analysis.draw_confusion(np.diag([9999] * classes) + numbers().integers(0, 999, (classes, classes)))
+    counts = np.diag([9999] * classes) + numbers().integers(0, 999, (classes, classes))
+    return error_analysis.draw_confusion(counts, names(classes))
 
 
 def kernels(filters: int) -> Figure:
@@ -75,10 +83,10 @@ DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classe
     "draw_edge": (lambda _: kernel_demo.draw_edge(IMAGE, EDGES, 0.86), [1]),
     "draw_pooling": (lambda _: kernel_demo.draw_pooling(EDGES), [1]),
     "draw_curves": (curves, [1, 3, 10, 32]),
-    "draw_example": (example, [3, 10, 32]),
+    "draw_example": (example, [3, 10, 15, 20, 100]),
     "draw_highest": (highest, [0, 1, 10_000]),
     "draw_wrong": (wrong, [0, 1, 3, 10, 32]),
-    "draw_confusion": (confusion, [3, 10, 32]),
+    "draw_confusion": (confusion, [3, 10, 15, 20, 100]),
     "draw_kernels": (kernels, [1, 3, 10, 32]),
     "draw_activations": (activations, [1, 3, 10, 32]),
     "draw_followed": (followed, [1, 3, 5, 7]),
@@ -152,3 +160,19 @@ def test_the_images_of_a_grid_have_the_scale_that_was_asked_for(scale, limits, c
     unused, *bar = [axes for axes in figure.axes if not axes.images]
     assert not unused.axison
     assert len(bar) == (scale != "own")
+
+
+@pytest.mark.parametrize(("names", "rotation"), [(["0", "10", "cat"], 0), (["0", "10", "bird"], 90)])
+def test_long_names_stand_upright_under_the_x_axis_and_lie_beside_the_y_axis(names, rotation):
+    _, ((axes,),) = figures.canvas(1, 1, height=2.0)
+    for axis in (axes.xaxis, axes.yaxis):
+        figures.name_ticks(axis, names)
+        assert list(axis.get_ticklocs()) == [0, 1, 2]
+        assert [label.get_text() for label in axis.get_ticklabels()] == names
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {rotation}
+    assert {label.get_rotation() for label in axes.get_yticklabels()} == {0}
+
+
+def test_a_class_name_with_dollars_is_no_formula(tmp_path):
+    figure = error_analysis.draw_example(IMAGE, np.array([0.4, 0.6]), 0, 7, ["$5", r"$\nonsense$"])
+    figures.save(figure, tmp_path / "example.png")

@@ -14,25 +14,25 @@ from matplotlib.text import Text
 from pipeline import kernel_demo
 from pipeline.kernels import LAPLACIAN, random_kernels, response
 
-DIGIT = synthetic_digits(1, 0).images[0]
-RESPONSE = response(DIGIT, LAPLACIAN)
+IMAGE = synthetic_digits(1, 0).images[0]
+RESPONSE = response(IMAGE, LAPLACIAN)
 whole_numbers = st.integers(-100, 100)
 
 
 def draw_random(count: int, measure: float | None = 0.25) -> Figure:
     kernels = random_kernels(count, 0)
-    responses = [response(DIGIT, kernel) for kernel in kernels]
-    return kernel_demo.draw_random(DIGIT, kernels, responses, [measure] * count)
+    responses = [response(IMAGE, kernel) for kernel in kernels]
+    return kernel_demo.draw_random(IMAGE, kernels, responses, [measure] * count)
 
 
 FIGURES: dict[str, Callable[[], Figure]] = {
     "one kernel": lambda: draw_random(1),
     "the default": lambda: draw_random(10),
     "three rows of kernels": lambda: draw_random(13, measure=None),
-    "edge": lambda: kernel_demo.draw_edge(DIGIT, RESPONSE, 0.95),
-    "edge without a measure": lambda: kernel_demo.draw_edge(DIGIT, RESPONSE, None),
+    "edge": lambda: kernel_demo.draw_edge(IMAGE, RESPONSE, 0.95),
+    "edge without a measure": lambda: kernel_demo.draw_edge(IMAGE, RESPONSE, None),
     "pooling": lambda: kernel_demo.draw_pooling(RESPONSE),
-    "pooling of the largest numbers": lambda: kernel_demo.draw_pooling(np.where(DIGIT >= 128, -1020.0, 1020.0)),
+    "pooling of the largest numbers": lambda: kernel_demo.draw_pooling(np.where(IMAGE >= 128, -1020.0, 1020.0)),
 }
 
 
@@ -84,13 +84,13 @@ def test_no_patch_on_the_pooling_grid_varies_more_than_the_chosen_one(image: np.
 @pytest.mark.parametrize("count", [1, 7])
 def test_each_random_kernel_stands_above_its_own_response_and_edge_measure(count: int):
     kernels = random_kernels(count, 0)
-    responses = [response(DIGIT, kernel) for kernel in kernels]
+    responses = [response(IMAGE, kernel) for kernel in kernels]
     measures = [None, *np.linspace(0, 1, count)[1:]]
-    shown = drawn(kernel_demo.draw_random(DIGIT, kernels, responses, measures))
+    shown = drawn(kernel_demo.draw_random(IMAGE, kernels, responses, measures))
     places = {axes.get_title(): axes for axes in shown if axes.get_title().startswith("kernel")}
     below = {(*axes.get_subplotspec().rowspan, *axes.get_subplotspec().colspan): axes for axes in shown}
     assert len(shown) == 1 + 2 * count
-    np.testing.assert_array_equal(data(next(axes for axes in shown if axes.get_title() == "the digit")), DIGIT)
+    np.testing.assert_array_equal(data(next(axes for axes in shown if axes.get_title() == "the image")), IMAGE)
     for number in range(count):
         above = places[f"kernel {number}"]
         np.testing.assert_array_equal(data(above), kernels[number])
@@ -102,10 +102,10 @@ def test_each_random_kernel_stands_above_its_own_response_and_edge_measure(count
 
 
 @pytest.mark.parametrize(("measure", "title"), [(0.954, "its response, edge AUROC 0.95"), (None, "its response")])
-def test_the_edge_figure_shows_digit_kernel_with_its_numbers_and_response(measure: float | None, title: str):
-    original, kernel, result = kernel_demo.draw_edge(DIGIT, RESPONSE, measure).axes
-    assert [axes.get_title() for axes in (original, kernel, result)] == ["the digit", "the kernel", title]
-    for axes, expected in [(original, DIGIT), (kernel, LAPLACIAN), (result, RESPONSE)]:
+def test_the_edge_figure_shows_image_kernel_with_its_numbers_and_response(measure: float | None, title: str):
+    original, kernel, result = kernel_demo.draw_edge(IMAGE, RESPONSE, measure).axes
+    assert [axes.get_title() for axes in (original, kernel, result)] == ["the image", "the kernel", title]
+    for axes, expected in [(original, IMAGE), (kernel, LAPLACIAN), (result, RESPONSE)]:
         np.testing.assert_array_equal(data(axes), expected)
     assert numbers(kernel, (3, 3)).tolist() == [["0", "1", "0"], ["1", "-4", "1"], ["0", "1", "0"]]
 
@@ -154,13 +154,13 @@ def test_every_number_stands_out_from_its_cell(name: str):
 
 
 @pytest.mark.slow
-def test_a_digit_that_is_not_there_is_refused_in_one_line(clone: Clone):
+def test_an_image_that_is_not_there_is_refused_in_one_line(clone: Clone):
     prepared = clone.folder / "data/prepared"
     prepared.mkdir(parents=True)
     digits = synthetic_digits(30, 0)
     np.save(prepared / "train_images.npy", digits.images)
     np.save(prepared / "train_labels.npy", digits.labels)
-    clone.set(kernel_demo__digit=30)
+    clone.set(kernel_demo__image=30)
     result = clone.run("python", "-m", "pipeline.kernel_demo", check=False)
     assert result.returncode == 1
-    assert result.stderr == "params.yaml: kernel_demo.digit: found 30; allowed are 0 to 29\n"
+    assert result.stderr == "params.yaml: kernel_demo.image: found 30; allowed are 0 to 29\n"

@@ -16,6 +16,7 @@ from pipeline.errors import UserError
 COMMITTED: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / "params.yaml").read_text())
 LEAVES = {f"{section}.{key}": value for section, values in COMMITTED.items() for key, value in values.items()}
 TREE = COMMITTED | {
+    "fetch": COMMITTED["fetch"] | {"dataset": "own"},  # of a size that is not known yet
     "model": COMMITTED["model"] | {"filters": [32]},
     "visualise": COMMITTED["visualise"] | {"filter": 0},
 }
@@ -24,30 +25,50 @@ texts = st.text(string.printable + "ä\u2028€")
 positive = st.integers(min_value=1)
 seeds = st.integers(0, 2**32 - 1)
 rates = st.floats(0, 1, exclude_max=True)
+amounts = st.floats(0, allow_infinity=False)
 indices = st.none() | st.integers(min_value=0)
 valid = {
-    "fetch": {"dataset": texts, "source": st.none() | texts},
+    "fetch": {"dataset": texts.filter(lambda name: name not in params.KNOWN_SIZES), "source": st.none() | texts},
     "prepare": {
-        "train_size": positive,
+        "train_size": positive | st.just("all"),
         "validation": st.sampled_from(["holdout", "test"]),
         "validation_size": positive,
     },
-    "kernel_demo": {"seed": seeds, "digit": indices, "kernels": st.integers(1, 40), "measured_digits": positive},
+    "kernel_demo": {"seed": seeds, "image": indices, "kernels": st.integers(1, 40), "measured_images": positive},
     "model": {
         "filters": st.lists(positive, min_size=1),
         "kernel_size": positive,
+        "padding": st.sampled_from(["valid", "same"]),
+        "activation": st.sampled_from(["relu", "linear"]),
+        "batch_normalization": st.booleans(),
+        "kernel_init": st.sampled_from(["glorot_uniform", "article_random", "edges"]),
+        "freeze_kernels": st.booleans(),
+        "pooling": st.sampled_from(["max", "average"]),
         "pool_size": positive,
+        "pool_after": st.none() | st.lists(positive, min_size=1),
         "dropout": rates,
+        "dense": st.lists(positive),
         "dense_dropout": rates,
+        "l1": amounts,
+        "l2": amounts,
+        "augment_shift": rates,
+        "augment_rotation": st.floats(0, 180),
     },
     "train": {
         "epochs": positive,
         "batch_size": positive,
+        "optimizer": st.sampled_from(["adam", "adamw", "sgd", "adadelta"]),
         "learning_rate": st.floats(0, exclude_min=True, allow_infinity=False),
+        "schedule": st.sampled_from(["constant", "cosine", "one_cycle"]),
+        "momentum": rates,
+        "weight_decay": amounts,
+        "early_stopping": st.none(),
+        "label_smoothing": rates,
+        "class_weights": st.booleans(),
         "seed": seeds,
     },
     "error_analysis": {"seed": seeds, "right": indices, "wrong": indices},
-    "visualise": {"seed": seeds, "digit": indices, "filter": st.just(0)},
+    "visualise": {"seed": seeds, "image": indices, "filter": st.just(0)},
 }
 fractions = st.sampled_from(["", ".", ".0", ".5", ".0625"])
 number_texts = st.builds("{}{}e{}".format, st.integers(-(10**18), 10**18), fractions, st.integers(-330, 330))
@@ -97,14 +118,16 @@ def test_whatever_stands_at_a_key_is_taken_as_it_is_or_refused_by_the_keys_name(
         taken = params.flat(params.parse(text, "params.yaml"))[key]
     except UserError as error:
         refusals = str(error).splitlines()
-    assert refusals or (taken == value and not isinstance(value, bool))
+    assert refusals or (taken == value and isinstance(value, bool) == isinstance(LEAVES[key], bool))
     assert all(line.startswith(f"params.yaml: {key}") for line in refusals)
 
 
 @pytest.mark.parametrize(
     ("key", "text", "found_and_allowed"),
     [
-        ("prepare.train_size", "20000.0", "found 20000.0; .*valid integer"),
+        ("prepare.train_size", "20000.0", "found 20000.0; .*whole number from 1 up, or all"),
+        ("prepare.train_size", "0", "found 0; .*whole number from 1 up, or all"),
+        ("prepare.train_size", "some", 'found "some"; .*whole number from 1 up, or all'),
         ("prepare.validation", "other", "found \"other\"; .*'holdout' or 'test'"),
         ("kernel_demo.seed", "-1", "found -1; .*greater than or equal to 0"),
         ("train.seed", "4294967296", "found 4294967296; .*less than 4294967296"),
@@ -119,10 +142,47 @@ def test_whatever_stands_at_a_key_is_taken_as_it_is_or_refused_by_the_keys_name(
         ("train.learning_rate", ".nan", "found NaN; .*finite"),
         ("train.learning_rate", ".inf", "found Infinity; .*finite"),
         ("visualise.filter", "32", "found 32; allowed are 0 to 31"),
+        ("model.activation", "softplus", "found \"softplus\"; .*'relu', .*"),
+        ("model.kernel_init", "edge", "found \"edge\"; .*'article_random' or 'edges'"),
+        ("model.freeze_kernels", "1", "found 1; .*valid boolean"),
+        ("model.augment_rotation", "181", "found 181; .*less than or equal to 180"),
+        ("train.early_stopping", "0", "found 0; .*greater than or equal to 1"),
+        ("train.optimizer", "adamax", "found \"adamax\"; .*'adam', 'adamw', 'sgd' or 'adadelta'"),
     ],
 )
 def test_a_wrong_value_is_refused_in_a_line_with_key_finding_and_allowance(key: str, text: str, found_and_allowed: str):
     assert re.fullmatch(f"params.yaml: {key}: {found_and_allowed}.*", refusal(changed(key, text)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"kernel_size": 29}, "model.kernel_size: found 29; .* 28x28 .*smaller than the kernel"),
+        ({"filters": [4, 4], "kernel_size": 15}, "model.kernel_size: found 15; before convolution 2 .* 14x14 .*"),
+        ({"pool_size": 27}, "model.pool_size: found 27; after convolution 1 .* 26x26 .*smaller than the window"),
+        ({"filters": [4] * 3, "pool_after": [1, 2, 3], "pool_size": 4}, "model.kernel_size: .* convolution 3 .*"),
+        ({"pool_after": [2]}, r"model.pool_after: found \[2\]; allowed are rising numbers from 1 to 1, .*"),
+        ({"filters": [4, 4], "pool_after": [2, 1]}, r"model.pool_after: found \[2, 1\]; .*"),
+        ({"kernel_init": "edges", "kernel_size": 4}, "model.kernel_size: found 4; with kernel_init edges .* 3, 5, 7.*"),
+        ({"kernel_init": "edges", "kernel_size": 1}, "model.kernel_size: found 1; with kernel_init edges .*"),
+    ],
+)  # fmt: skip
+def test_layers_that_do_not_fit_images_of_a_known_size_are_refused_by_name(changes: dict[str, Any], line: str):
+    tree = COMMITTED | {"model": COMMITTED["model"] | changes}
+    assert re.fullmatch(f"params.yaml: {line}", refusal(yaml.safe_dump(tree)))
+
+
+def test_early_stopping_on_the_test_set_is_refused_and_on_a_holdout_taken():
+    train = COMMITTED["train"] | {"early_stopping": 3}
+    for validation, taken in (("holdout", True), ("test", False)):
+        prepare = COMMITTED["prepare"] | {"validation": validation}
+        text = yaml.safe_dump(COMMITTED | {"train": train, "prepare": prepare})
+        if taken:
+            assert params.parse(text, "params.yaml").train.early_stopping == 3
+        else:
+            assert re.match(
+                r"params.yaml: train.early_stopping: found 3 with .*validation test.*holdout", refusal(text)
+            )
 
 
 @pytest.mark.parametrize("text", ["nan", "-inf", "1e999"])

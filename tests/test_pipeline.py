@@ -10,12 +10,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import psutil
 import pytest
 import yaml
 from conftest import PROJECT, Clone, complete_rows, copy_of
+from mlflow import MlflowClient
+from mlflow.models import Model
 
-from pipeline import params
+from pipeline import files, params
 
 DVC = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
 STAGES = list(DVC["stages"])
@@ -104,8 +108,10 @@ def workbench(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clon
         ({"train__epoch": 3}, "train", "train.epoch: unknown key; did you mean train.epochs?"),
         ({"train__learning_rate": "1e-3"}, "train", "train.learning_rate: found the text '1e-3'"),
         ({"prepare__train_size": 70000}, "prepare", "prepare.train_size: found 70000"),
+        ({"fetch__dataset": "mnits"}, "fetch", "fetch.dataset: found mnits; allowed are mnist, fashion_mnist"),
+        ({"model__pool_size": 27}, "train", "model.pool_size: found 27; after convolution 1 images of 26x26 are left"),
         ({"visualise__filter": 99}, "train", "visualise.filter: found 99; allowed are 0 to 31"),
-        ({"kernel_demo__digit": 400}, "kernel_demo", "kernel_demo.digit: found 400; allowed are 0 to 399"),
+        ({"kernel_demo__image": 400}, "kernel_demo", "kernel_demo.image: found 400; allowed are 0 to 399"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_params_yaml_stops_the_stage_with_one_line(
@@ -219,6 +225,41 @@ def command_of(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
+
+
+@pytest.mark.slow
+def test_data_of_ones_own_go_through_the_whole_pipeline_by_their_own_sizes_and_names(clone: Clone) -> None:
+    random = np.random.default_rng(0)
+    names = ["hoop & co", "bar", "dot"]
+    arrays = {}
+    for part, count in (("train", 60), ("test", 30)):
+        labels = np.arange(count) % 3
+        images = random.integers(0, 60, (count, 12, 20))
+        for image, label in zip(images, labels, strict=True):
+            image[4:8, 6 * label : 6 * label + 6] += 180
+        arrays |= {f"x_{part}": images, f"y_{part}": labels}
+    np.savez_compressed(clone.folder.parent / "own.npz", **arrays, class_names=names)
+    clone.set(
+        fetch__dataset="../own.npz", prepare__train_size="all", prepare__validation_size=15, model__filters=[4, 6],
+        model__padding="same", model__pool_after=[1, 2], model__batch_normalization=True, model__dense=[8],
+    )  # fmt: skip
+    assert clone.repro() == STAGES
+    layers = {
+        row["layer"]: row["output_shape"] for row in files.read_json(clone.folder / "models/layers.json")["layers"]
+    }
+    assert layers["convolution_1"] == [12, 20, 4]
+    assert layers["probabilities"] == [3]
+    assert list(pd.read_csv(clone.folder / "metrics/classes.csv")["class"]) == names
+    page = (clone.folder / "report/index.html").read_text()
+    assert "hoop &amp; co" in page
+    assert "article's accuracy" not in page
+    (key,) = complete_rows(clone)
+    client = MlflowClient(f"sqlite:///{clone.folder / 'mlflow.db'}")
+    (run,) = client.search_runs([client.get_experiment_by_name("convscope").experiment_id], f"tags.content = '{key}'")
+    signature = client.get_logged_model(run.outputs.model_outputs[0].model_id)
+    assert run.data.metrics["train_images"] == 45
+    loaded = Model.load(f"{signature.artifact_location}/MLmodel").signature
+    assert [spec.shape for spec in (*loaded.inputs, *loaded.outputs)] == [(-1, 12, 20), (-1, 3)]
 
 
 @pytest.mark.slow

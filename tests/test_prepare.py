@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import synthetic_digits, write_idx
+from conftest import synthetic_digits
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -63,9 +63,32 @@ def test_validation_on_the_test_set_takes_no_image_from_training(available: int,
         assert parts["validation"] is parts["test"] is test
 
 
-def test_images_without_as_many_labels_are_refused_with_both_counts():
-    with pytest.raises(UserError, match="3 images but 2 labels"):
-        Split(np.zeros((3, 28, 28), np.uint8), np.zeros(2, np.uint8))
+@given(sizes, sizes)
+@example(1, 1)
+@settings(deadline=None)
+def test_all_is_every_training_image_but_those_of_validation(available: int, validation_size: int):
+    train, test = numbered(available), numbered(7)
+    parts = prepare.split(train, test, Prepare(train_size="all", validation="test", validation_size=validation_size))
+    check(parts["train"], range(available))
+    wanted = Prepare(train_size="all", validation="holdout", validation_size=validation_size)
+    if validation_size >= available:
+        with pytest.raises(
+            UserError, match=f"found all with prepare.validation_size {validation_size}, .* {available} im"
+        ):
+            prepare.split(train, test, wanted)
+    else:
+        parts = prepare.split(train, test, wanted)
+        check(parts["train"], range(available - validation_size))
+        check(parts["validation"], range(available - validation_size, available))
+
+
+def test_a_class_that_no_training_image_has_is_refused_by_name_and_a_complete_set_is_taken():
+    wanted = Prepare(train_size=3, validation="test", validation_size=1)
+    prepare.check_classes(np.array([1, 0, 2], np.uint8), ["a", "b", "c"], wanted)
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: prepare\.train_size: found 3; .* 3 images .* class 1 \(b\) has none"
+    ):
+        prepare.check_classes(np.array([2, 0, 2], np.uint8), ["a", "b", "c"], wanted)
 
 
 @given(st.lists(st.integers(0, 9)))
@@ -74,24 +97,6 @@ def test_every_image_is_counted_in_its_class(labels: list[int]):
     counts = prepare.class_counts(np.array(labels, np.uint8), 10)
     assert counts == {str(label): labels.count(label) for label in range(10)}
     assert sum(counts.values()) == len(labels)
-
-
-def test_raw_files_come_back_as_the_images_that_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    train, test = synthetic_digits(30, 0), synthetic_digits(20, 1)
-    write_idx(paths.RAW, train, test)
-    for part, expected in (("train", train), ("t10k", test)):
-        found = prepare.read_raw(part)
-        np.testing.assert_array_equal(found.images, expected.images)
-        np.testing.assert_array_equal(found.labels, expected.labels)
-
-
-def test_a_truncated_raw_file_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    path = write_idx(paths.RAW, synthetic_digits(30, 0), synthetic_digits(20, 1)) / "t10k-labels-idx1-ubyte"
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(UserError, match=f"^{path}: "):
-        prepare.read_raw("t10k")
 
 
 def test_a_prepared_split_is_mapped_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -107,9 +112,9 @@ def test_a_prepared_split_is_mapped_from_disk(tmp_path: Path, monkeypatch: pytes
 
 def test_a_named_image_is_taken_an_unnamed_one_drawn_by_the_seed_and_a_missing_one_refused_by_name():
     images = np.zeros((7, 28, 28), np.uint8)
-    assert prepare.choose(6, images, seed=0, key="visualise.digit") == 6
-    drawn = [prepare.choose(None, images, seed, key="visualise.digit") for seed in range(50)]
+    assert prepare.choose(6, images, seed=0, key="visualise.image") == 6
+    drawn = [prepare.choose(None, images, seed, key="visualise.image") for seed in range(50)]
     assert set(drawn) == set(range(7))
-    assert drawn[3] == prepare.choose(None, images, seed=3, key="visualise.digit")
-    with pytest.raises(UserError, match=r"^params\.yaml: visualise\.digit: found 7; allowed are 0 to 6$"):
-        prepare.choose(7, images, seed=0, key="visualise.digit")
+    assert drawn[3] == prepare.choose(None, images, seed=3, key="visualise.image")
+    with pytest.raises(UserError, match=r"^params\.yaml: visualise\.image: found 7; allowed are 0 to 6$"):
+        prepare.choose(7, images, seed=0, key="visualise.image")

@@ -13,22 +13,23 @@ from pipeline import params, prepare, report
 
 FIGURES = [
     *("random_kernels", "edge_kernel", "max_pooling", "curves", "right", "wrong", "highest_probability", "confusion"),
-    *("wrong_digits", "kernels_convolution_1", "activations_convolution_1", "filter", "edge_auroc"),
+    *("wrong_images", "kernels_convolution_1", "activations_convolution_1", "filter", "edge_auroc"),
 ]
 METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing else
     "prepare": {
         **{f"{split}_images": images for split, images in (("train", 20_000), ("validation", 100), ("test", 40))},
         **{f"{split}_class_counts": {"0": 11, "1": 22} for split in prepare.SPLITS},
+        "class_names": ["dog", "cat & kitten"],
     },
     "kernel_demo": {
-        "kernel_demo_digit": 7,
+        "kernel_demo_image": 7,
         "laplacian_edge_auroc": 0.861,
         "random_edge_auroc": 0.062,
         "random_edge_auroc_lowest": 0.04,
         "random_edge_auroc_highest": 0.09,
         "random_likeness": 0.98,
     },
-    "train": {"parameters": 54_410},
+    "train": {"parameters": 54_410, "kept_epoch": 2},
     "evaluate": {
         "test_loss": 0.1138,
         "test_accuracy": 0.975,
@@ -47,7 +48,7 @@ METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing e
         "wrong_example": 5,
     },
     "visualise": {
-        "visualise_digit": 9,
+        "visualise_image": 9,
         "silent_maps": 0,
         "learnt_edge_auroc": 0.51,
         "learnt_edge_auroc_lowest": 0.07,
@@ -97,7 +98,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def content(tmp_path) -> Content:
-    """A complete small content: two classes, three epochs, one wrong digit."""
+    """A complete small content: two classes, three epochs, one wrong image."""
     settings = params.load(PROJECT / "params.yaml")
     for name in [*FIGURES, "kernels_convolution_2", "activations_convolution_2"]:
         (tmp_path / f"{name}.png").write_bytes(f"picture of {name}".encode())
@@ -113,16 +114,23 @@ def content(tmp_path) -> Content:
             {"layer": "convolution_1", "type": "Conv2D", "output_shape": [26, 26, 32], "parameters": 320},
             {"layer": "probabilities", "type": "Dense", "output_shape": [10], "parameters": 54_090},
         ],
-        "wrong": [wrong_digit(17)],
+        "wrong": [wrong_image(17)],
         "per_class": {"class": [0, 1], "precision": [0.9, 0.8], "recall": [0.7, 0.6], "f1": [0.5, 0.4]},
     }
 
 
-def wrong_digit(index: int) -> dict[str, float]:
+def wrong_image(index: int) -> dict[str, float]:
     return {
         **{"index": index, "label": 1, "predicted": 0},
         **{"probability_of_predicted": 0.99265, "probability_of_label": 0.0049},
     }
+
+
+def change(content: Content, section: str, **settings: Any) -> None:
+    """Change settings of a section."""
+    changed = getattr(content["settings"], section).model_copy(update=settings)
+    content["settings"] = content["settings"].model_copy(update={section: changed})
+    content["all_settings"] = params.flat(content["settings"])
 
 
 def rendered(content: Content) -> Page:
@@ -163,9 +171,7 @@ def test_the_tiles_tell_the_four_numbers(content):
 
 @pytest.mark.parametrize("validation", ["holdout", "test"])
 def test_the_page_warns_where_the_score_stands_if_and_only_if_the_test_set_validated(content, validation):
-    content["settings"] = content["settings"].model_copy(
-        update={"prepare": content["settings"].prepare.model_copy(update={"validation": validation})}
-    )
+    change(content, "prepare", validation=validation)
     content["metrics"]["evaluate"]["test_set"] = prepare.TEST_SET[validation]
     page = rendered(content)
     assert page.values("class").count("warning") == (3 if validation == "test" else 0)
@@ -175,13 +181,12 @@ def test_the_page_warns_where_the_score_stands_if_and_only_if_the_test_set_valid
 
 def test_settings_are_text_and_never_markup(content):
     name = '<script>alert("&amp;")</script>'
-    content["settings"] = content["settings"].model_copy(
-        update={"fetch": content["settings"].fetch.model_copy(update={"dataset": name})}
-    )
-    content["all_settings"] = params.flat(content["settings"])
+    content["metrics"]["prepare"]["class_names"] = [name, "cat"]
+    change(content, "fetch", dataset=name)
     page = rendered(content)
     assert f"The data set {name}: the first" in page.text
     assert ["fetch.dataset", name] in page.rows
+    assert ["class", name, "cat"] in page.rows
     assert "script" not in {tag for tag, _ in page.elements}
 
 
@@ -203,31 +208,90 @@ def test_every_epoch_has_its_row_beside_the_articles_while_it_lasts(content):
         assert row == [str(epoch), *["1.0000"] * 4, *theirs]
 
 
-def test_every_layer_and_every_wrong_digit_has_its_row(content):
-    content["wrong"] = [wrong_digit(index) for index in (17, 4, 9)]
+@pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist", "pets.npz"])
+def test_the_page_compares_with_the_article_only_on_the_articles_data(content, dataset):
+    change(content, "fetch", dataset=dataset)
+    page = rendered(content)
+    ours = ["epoch", "loss", "accuracy", "validation loss", "validation accuracy"]
+    if dataset == "mnist":
+        assert [*ours, "article's loss", "article's accuracy"] in page.rows
+        assert "the article, with its own draw of the weights, got 96.85 %" in page.text
+    else:
+        assert ours in page.rows
+        assert ["1", *["1.0000"] * 4] in page.rows
+        assert "article" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("dataset", "title"), [("mnist", "MNIST"), ("fashion_mnist", "Fashion-MNIST4"), ("pets", "The data set pets")]
+)
+def test_the_page_names_the_data_and_cites_the_paper_of_fashion_mnist_alone(content, dataset, title):
+    change(content, "fetch", dataset=dataset)
+    page = rendered(content)
+    assert f"The data\n{title}: the first 20,000 images" in page.text
+    assert ("arXiv:1708.07747" in page.text) == (dataset == "fashion_mnist")
+    assert {link.removeprefix("#") for link in page.values("href")} == set(page.values("id"))
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "said"),
+    [
+        ("train", {"early_stopping": 1}, "1 epoch without a lower validation loss; kept are the weights of epoch 2."),
+        ("train", {"early_stopping": 3}, "Training stops after 3 epochs without a lower validation loss"),
+        ("train", {"optimizer": "sgd", "schedule": "cosine"}, "momentum with learning rate 0.001 that falls along a"),
+        ("train", {"optimizer": "adamw", "schedule": "one_cycle"}, "AdamW with learning rate 0.001 at the top of one"),
+        ("train", {"optimizer": "adadelta", "learning_rate": 0.5}, "Adadelta with learning rate 0.5, cross-entropy"),
+        ("train", {"label_smoothing": 0.1}, "labels smoothed by 0.1"),
+        ("train", {"class_weights": True}, "every class of the same weight"),
+        ("model", {"l1": 1e-5}, "the loss grows by 1e-05 times their absolute values (LASSO)."),
+        ("model", {"l2": 0.01}, "the loss grows by 0.01 times their squares (ridge)."),
+        ("model", {"l1": 0.1, "l2": 0.2}, "0.1 times their absolute values (LASSO) and 0.2 times their squares"),
+        ("model", {"l2": 0.01}, "cross-entropy loss plus the penalties, batches of 128"),
+        ("model", {"batch_normalization": True}, "Batch normalisation keeps"),
+        ("model", {"padding": "same", "kernel_size": 5}, "let the 5×5 kernels sit on its border"),  # noqa: RUF001
+        ("model", {"kernel_init": "edges", "freeze_kernels": True}, "the Laplacian, Sobel and Prewitt kernels, and st"),
+        ("model", {"kernel_init": "article_random"}, "The kernels begin as the article's random ones"),
+        ("model", {"freeze_kernels": True}, "The kernels begin at random, and stay so"),
+        ("model", {"augment_shift": 0.1, "augment_rotation": 15.0}, "by up to 10 % of its size and 15 degrees"),
+        ("model", {"augment_shift": 0.025}, "each image is moved at random, by up to 2.5 % of its size"),
+        ("model", {"filters": (8, 8), "dense": (9,), "pooling": "average"},
+         "2 convolutions, average pooling, dropout, and 2 fully connected layers that turn what is left"),
+    ],
+)  # fmt: skip
+def test_the_page_says_what_the_settings_are_and_only_then(content, section, settings, said):
+    assert said not in rendered(content).text
+    change(content, section, **settings)
+    assert said in rendered(content).text
+
+
+def test_every_layer_and_every_wrong_image_has_its_row(content):
+    content["wrong"] = [wrong_image(index) for index in (17, 4, 9)]
     page = rendered(content)
     assert ["convolution_1", "Conv2D", "26×26×32", "320"] in page.rows  # noqa: RUF001
     assert ["probabilities", "Dense", "10", "54,090"] in page.rows
-    digits = [row[0] for row in page.rows if row[1:] == ["1", "0", "0.993", "0.005"]]
-    assert digits == ["17", "4", "9"]
-    assert "All 3 wrong digits as a table" in page.text
+    images = [row[0] for row in page.rows if row[1:] == ["cat & kitten", "dog", "0.993", "0.005"]]
+    assert images == ["17", "4", "9"]
+    assert "All 3 wrong images as a table" in page.text
 
 
 def test_every_class_has_its_counts_and_measures(content):
     rows = rendered(content).rows
+    assert ["split", "dog", "cat & kitten", "all"] in rows
     assert ["train", "11", "22", "20000"] in rows
+    assert ["class", "dog", "cat & kitten"] in rows
     for row in (["precision", "0.900", "0.800"], ["recall", "0.700", "0.600"], ["F1", "0.500", "0.400"]):
         assert row in rows
 
 
 @pytest.mark.parametrize(("stage", "metric"), [(stage, metric) for stage in METRICS for metric in METRICS[stage]])
 def test_a_missing_metric_is_refused_by_name(content, stage, metric):
+    change(content, "train", early_stopping=1)  # all that the page can tell
     del content["metrics"][stage][metric]
     with pytest.raises(jinja2.UndefinedError, match=metric):
         report.render(content)
 
 
-def without_wrong_digits(content: Content) -> None:
+def without_wrong_images(content: Content) -> None:
     content["metrics"]["error_analysis"] |= {
         "highest_probability_wrong": None,
         "wrong_auroc": None,
@@ -256,9 +320,9 @@ def with_two_convolutions(content: Content) -> None:
         content["figures"][f"{kind}_convolution_2"] = folder / f"{kind}_convolution_2.png"
 
 
-@pytest.mark.parametrize("change", [without_wrong_digits, without_ink, with_two_convolutions])
-def test_the_page_shows_what_there_is_and_nothing_that_there_is_not(content, change: Callable[[Content], None]):
-    change(content)
+@pytest.mark.parametrize("lack", [without_wrong_images, without_ink, with_two_convolutions])
+def test_the_page_shows_what_there_is_and_nothing_that_there_is_not(content, lack: Callable[[Content], None]):
+    lack(content)
     page = rendered(content)
     assert len(page.values("src")) == len(content["figures"])
     assert "None" not in page.text
@@ -267,7 +331,7 @@ def test_the_page_shows_what_there_is_and_nothing_that_there_is_not(content, cha
 
 def test_the_page_warns_of_sure_mistakes_only_where_there_are_mistakes(content):
     assert "the surest of the mistakes below was made with a probability of 0.99." in rendered(content).text
-    without_wrong_digits(content)
+    without_wrong_images(content)
     assert "the surest of the mistakes" not in rendered(content).text
 
 

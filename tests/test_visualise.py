@@ -74,12 +74,12 @@ def test_activation_maps_come_in_filter_order_on_one_scale_from_zero(filters, ra
         assert axes.images[0].get_clim() == (0, maps.max())
 
 
-def test_a_filter_is_followed_from_the_digit_over_its_kernel_through_every_layer(random):
+def test_a_filter_is_followed_from_the_image_over_its_kernel_through_every_layer(random):
     kernel = np.array([[0.5, -2.0], [0.25, 1.0]])
     stations = {"convolution_1": random.random((8, 6)), "max_pooling": random.random((4, 3))}
     figure = visualise.draw_followed(IMAGE, kernel, stations, number=5)
     assert figure.get_suptitle() == "Filter 5 followed through the network"
-    titles = ["the digit", "kernel 5", "after convolution_1, 8x6", "after max_pooling, 4x3"]
+    titles = ["the image", "kernel 5", "after convolution_1, 8x6", "after max_pooling, 4x3"]
     assert [axes.get_title() for axes in figure.axes] == titles
     for axes, picture in zip(figure.axes, [IMAGE, kernel, *stations.values()], strict=True):
         np.testing.assert_array_equal(axes.images[0].get_array(), picture)

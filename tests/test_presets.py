@@ -1,0 +1,46 @@
+"""The presets, as `dvc exp run` takes them."""
+
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT, Clone, copy_of
+
+from pipeline import params
+
+PRESETS = sorted(path.name for path in (PROJECT / "presets").iterdir())
+ARTICLE = {
+    **{"prepare.train_size": 20_000, "prepare.validation": "test"},
+    **{"model.filters": [32], "model.kernel_size": 3, "model.padding": "valid", "model.activation": "relu"},
+    **{"model.pooling": "max", "model.pool_size": 2, "model.pool_after": None, "model.dense": []},
+    **{"model.dropout": 0.25, "model.dense_dropout": 0.5},
+    **{"train.epochs": 6, "train.batch_size": 128, "train.optimizer": "adam", "train.learning_rate": 0.001},
+}  # fmt: skip
+OFF = {
+    **{"model.batch_normalization": False, "model.kernel_init": "glorot_uniform", "model.freeze_kernels": False},
+    **{"model.l1": 0, "model.l2": 0, "model.augment_shift": 0, "model.augment_rotation": 0},
+    **{"train.schedule": "constant", "train.early_stopping": None, "train.label_smoothing": 0},
+    "train.class_weights": False,
+}
+FULL = {"prepare.train_size": "all", "prepare.validation": "holdout"}
+EXPECTED = {
+    "article": ARTICLE | OFF,
+    "deeper": ARTICLE | OFF | FULL | {"model.filters": [32, 64], "model.dense": [128], "train.epochs": 12},
+    "best": FULL,
+}
+
+
+def test_every_preset_has_its_expectation_here():
+    assert set(PRESETS) == set(EXPECTED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_taken_in_one_line_and_gives_the_settings_it_is_named_for(
+    finished: Clone, tmp_path: Path, preset: str
+):
+    clone = copy_of(finished, tmp_path / "convscope")
+    (clone.folder / "params.yaml").write_text((PROJECT / "params.yaml").read_text())
+    dataset = params.load(finished.folder / "params.yaml").fetch.dataset
+    clone.run("bash", "-c", f"dvc exp run fetch -S fetch.dataset={dataset} $(cat presets/{preset})")
+    settings = params.flat(params.load(clone.folder / "params.yaml"))
+    assert EXPECTED[preset].items() <= settings.items()
