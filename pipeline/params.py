@@ -2,13 +2,13 @@
 
 import difflib
 import json
-import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.errors import UserError
 
@@ -197,14 +197,17 @@ def parse(text: str, name: str) -> Params:
     Raises UserError, with a line for each mistake, naming the key, what was found and what is allowed.
     """
     try:
-        tree = yaml.safe_load(text)
+        tree = YAML(typ="safe", pure=True).load(text)  # YAML 1.2, as DVC reads and writes it: 1e-05 is a number
         if not isinstance(tree, dict):
             found = json.dumps(tree, default=str)
             raise UserError(f"{name}: found {found}; needed are the sections {', '.join(Params.model_fields)}")
         # by way of JSON, since there a list may become a tuple and a whole number a float, and nothing else changes
         return Params.model_validate_json(json.dumps(tree, default=str))
-    except yaml.YAMLError as error:
-        raise UserError(f"{name}: not readable as YAML: {' '.join(str(error).split())}") from None
+    except YAMLError as error:
+        problem = str(error)
+        if isinstance(error, MarkedYAMLError) and error.problem_mark:
+            problem = f"line {error.problem_mark.line + 1}: {error.problem}"
+        raise UserError(f"{name}: not readable as YAML: {' '.join(problem.split())}") from None
     except ValidationError as error:
         mistakes: list[dict[str, Any]] = [dict(mistake) for mistake in error.errors()]
         meant = [_meant(mistake["loc"]) for mistake in mistakes if mistake["type"] == "extra_forbidden"]
@@ -239,8 +242,6 @@ def _explain(mistake: dict[str, Any]) -> str:
             return f"{name}: missing; it must be given"
         case "value_error":
             return str(mistake["ctx"]["error"])
-        case "float_type" | "int_type" if isinstance(found, str) and _is_number(found):
-            return f"{name}: found the text {found!r}, which YAML does not read as a number; write {_as_yaml(found)}"
         case _:
             return f"{name}: found {json.dumps(found)}; {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
 
@@ -257,18 +258,3 @@ def _keys_of(parents: list[str]) -> list[str]:
     for parent in parents:
         section = section.model_fields[parent].annotation
     return list(section.model_fields)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _as_yaml(text: str) -> str:
-    """Return the number as YAML reads it: 1e-3 lacks the point that YAML asks for."""
-    mantissa, _, exponent = repr(float(text)).partition("e")
-    if not exponent:
-        return mantissa.removesuffix(".0")
-    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{exponent}"

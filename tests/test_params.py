@@ -1,3 +1,4 @@
+import math
 import re
 import string
 from pathlib import Path
@@ -135,9 +136,7 @@ def test_whatever_stands_at_a_key_is_taken_as_it_is_or_refused_by_the_keys_name(
         ("model.dropout", "1.0", "found 1.0; .*less than 1"),
         ("train.epochs", "0", "found 0; .*greater than or equal to 1"),
         ("train.batch_size", "true", "found true; .*valid integer"),
-        ("train.batch_size", '"128"', "found the text '128'.*; write 128"),
-        ("train.learning_rate", "1e-3", r"found the text '1e-3'.*; write (0\.001|1\.0e-0?3)"),
-        ("train.learning_rate", "15e-8", r"found the text '15e-8'.*; write (0\.00000015|1\.5e-0?7)"),
+        ("train.batch_size", '"128"', 'found "128"; .*valid integer'),
         ("train.learning_rate", "0", "found 0; .*greater than 0"),
         ("train.learning_rate", ".nan", "found NaN; .*finite"),
         ("train.learning_rate", ".inf", "found Infinity; .*finite"),
@@ -185,22 +184,14 @@ def test_early_stopping_on_the_test_set_is_refused_and_on_a_holdout_taken():
             )
 
 
-@pytest.mark.parametrize("text", ["nan", "-inf", "1e999"])
-def test_nobody_is_told_to_write_a_number_that_would_be_refused(text: str):
-    message = refusal(changed("train.learning_rate", text))
-    assert re.match(f"params.yaml: train.learning_rate: found .*{text}", message)
-    assert "write" not in message
-
-
-@given(number_texts | st.floats().map(repr))
+@given(number_texts)
 @example("1e-3")
-@example("15e-8")
+@example("1e-05")  # as DVC itself writes 0.00001 into params.yaml
 @settings(deadline=None)
-def test_the_recommended_spelling_of_a_finite_number_is_read_as_that_number(text: str):
-    if params._is_number(text):
-        number = yaml.safe_load(params._as_yaml(text))
-        assert isinstance(number, int | float)
-        assert number == float(text)
+def test_a_number_is_read_with_or_without_a_point_before_its_exponent(text: str):
+    rate = float(text)
+    if 0 < rate < math.inf:
+        assert params.parse(changed("train.learning_rate", text), "params.yaml").train.learning_rate == rate
 
 
 @pytest.mark.parametrize(
@@ -223,11 +214,12 @@ def test_an_unknown_or_missing_key_is_named_along_with_the_right_one(old: str, n
     [
         ("", "found null; .*fetch, prepare.*"),
         ("- train\n- model", r'found \["train", "model"\]; .*fetch, prepare.*'),
-        ("train: [", "not readable as YAML: .*"),
+        ("train: [", "not readable as YAML: line 1: .*"),
+        ("train: 1\ntrain: 2", "not readable as YAML: line 2: .*duplicate key.*"),
         ("train: {2001-01-01: 1}", ".+"),
         ("train: &loop [*loop]", ".+"),
     ],
-    ids=["empty", "list", "not YAML", "date as key", "contains itself"],
+    ids=["empty", "list", "not YAML", "key twice", "date as key", "contains itself"],
 )
 def test_a_file_that_is_no_tree_of_settings_is_refused_in_lines_that_name_it(text: str, finding: str):
     first, *others = refusal(text).splitlines()

@@ -106,7 +106,7 @@ def workbench(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clon
     ("change", "stage", "message"),
     [
         ({"train__epoch": 3}, "train", "train.epoch: unknown key; did you mean train.epochs?"),
-        ({"train__learning_rate": "1e-3"}, "train", "train.learning_rate: found the text '1e-3'"),
+        ({"train__learning_rate": "fast"}, "train", 'train.learning_rate: found "fast"'),
         ({"prepare__train_size": 70000}, "prepare", "prepare.train_size: found 70000"),
         ({"fetch__dataset": "mnits"}, "fetch", "fetch.dataset: found mnits; allowed are mnist, fashion_mnist"),
         ({"model__pool_size": 27}, "train", "model.pool_size: found 27; after convolution 1 images of 26x26 are left"),

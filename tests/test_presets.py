@@ -24,7 +24,11 @@ OFF = {
 FULL = {"prepare.train_size": "all", "prepare.validation": "holdout"}
 EXPECTED = {
     "article": ARTICLE | OFF,
-    "deeper": ARTICLE | OFF | FULL | {"model.filters": [32, 64], "model.dense": [128], "train.epochs": 12},
+    "deeper": ARTICLE
+    | OFF
+    | FULL
+    | {"model.filters": [32, 64], "model.dense": [128]}
+    | {"train.epochs": 12, "train.schedule": "cosine"},
     "best": FULL,
 }
 
