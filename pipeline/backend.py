@@ -35,7 +35,7 @@ with _without_notes():
     import keras
     import tensorflow as tf
 
-__all__ = ["keras", "seed_everything"]
+__all__ = ["keras", "seed_everything", "tf"]
 
 
 def seed_everything(seed: int) -> None:

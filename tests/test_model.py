@@ -237,6 +237,13 @@ def test_the_articles_random_kernels_are_drawn_from_minus_one_up_to_zero():
     assert -0.1 < drawn.max() < 0
 
 
+def test_the_articles_random_kernels_are_silent_behind_relu_on_any_image():
+    silent = model.build(chosen(filters=(8,), kernel_init="article_random"), SIZE, classes=3)
+    assert np.abs(model.outputs(silent, IMAGES[0], ["convolution_1"])["convolution_1"]).max() == 0
+    leaky = model.build(chosen(filters=(8,), kernel_init="article_random", activation="leaky_relu"), SIZE, classes=3)
+    assert (model.outputs(leaky, IMAGES[0], ["convolution_1"])["convolution_1"] < 0).all()
+
+
 def test_edge_kernels_come_first_and_keras_fills_the_rest():
     drawn = model.kernels(build(20, 4, kernel_init="edges", kernel_size=5))
     bank = kernels.edge_bank()

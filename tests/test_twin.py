@@ -1,0 +1,103 @@
+"""The twin that trains against the network that it stands for: outputs, gradients, and the distribution of dropout."""
+
+import numpy as np
+import pytest
+from conftest import PROJECT
+
+from pipeline import model, params
+from pipeline.backend import keras, seed_everything, tf
+from pipeline.twin import RISING, PooledConvolution, ShortDropout, twin
+
+SETTINGS = params.load(PROJECT / "params.yaml").model
+SIZE = (13, 10)
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, *SIZE), np.uint8)
+LABELS = np.arange(6) % 3
+
+
+def network(**changes: object) -> keras.Model:
+    """A small network, compiled, whose biases and normalisations are not those it began with."""
+    built = model.build(SETTINGS.model_copy(update={"filters": (4,)} | changes), SIZE, classes=3)
+    built.compile("adam", "sparse_categorical_crossentropy")
+    built.set_weights([weights + 0.1 if weights.ndim == 1 else weights for weights in built.get_weights()])
+    return built
+
+
+KINDS = [
+    *({"activation": activation} for activation in RISING),
+    {"activation": "gelu"},
+    {"pooling": "average"},
+    {"filters": (4, 5), "dense": (6,)},
+    {"filters": (4, 5), "pool_after": (1, 2), "padding": "same", "kernel_size": 5},
+    {"pool_size": 3, "l1": 0.01, "l2": 0.02},
+    {"batch_normalization": True, "dense": (6,)},
+    {"kernel_init": "edges", "freeze_kernels": True},
+]
+
+
+@pytest.mark.parametrize("changes", KINDS, ids=str)
+def test_the_twin_answers_as_the_network_does(changes: dict[str, object]):
+    original = network(**changes)
+    answers = twin(original).predict(IMAGES, verbose=0)
+    np.testing.assert_allclose(answers, original.predict(IMAGES, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("changes", KINDS, ids=str)
+def test_without_dropout_the_twins_gradients_are_the_networks(changes: dict[str, object]):
+    original = network(**changes, dropout=0.0, dense_dropout=0.0)
+    gradients = []
+    for learner in (original, twin(original)):
+        with tf.GradientTape() as tape:
+            losses = keras.losses.sparse_categorical_crossentropy(LABELS, learner(IMAGES, training=True))
+            loss = tf.reduce_mean(losses) + sum(learner.losses)
+        gradients.append(tape.gradient(loss, [weight.value for weight in learner.trainable_weights]))
+    for plain, fast in zip(*gradients, strict=True):
+        np.testing.assert_allclose(fast, plain, atol=2e-6)
+
+
+def test_the_twin_pools_before_bias_and_activation_and_merges_dropouts_in_a_row():
+    layers = {type(layer): layer for layer in twin(network()).layers}
+    assert PooledConvolution in layers
+    assert keras.layers.MaxPooling2D not in layers
+    assert layers[ShortDropout].rate == 1 - 0.75 * 0.5
+
+
+@pytest.mark.parametrize("changes", [{"activation": "gelu"}, {"activation": "silu"}, {"pooling": "average"}])
+def test_what_does_not_commute_with_the_pooling_stays_in_its_place(changes: dict[str, object]):
+    assert PooledConvolution not in {type(layer) for layer in twin(network(**changes)).layers}
+
+
+def test_dropouts_with_a_layer_between_stay_two():
+    rates = [layer.rate for layer in twin(network(dense=(6,))).layers if isinstance(layer, ShortDropout)]
+    assert rates == [0.25, 0.5]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.25, 0.625, 0.999])
+def test_dropout_drops_its_share_and_keeps_the_expected_value(rate: float):
+    seed_everything(0)
+    values = np.full((100, 1001), 2, np.float32)
+    dropped = np.asarray(ShortDropout(rate)(values, training=True))
+    count = values.size
+    assert abs((dropped == 0).sum() - rate * count) <= 5 * np.sqrt(count * rate * (1 - rate)) + 2
+    if 0 < rate < 0.99:
+        assert set(np.unique(dropped)) == {0, dropped.max()}
+        assert dropped.max() == pytest.approx(2 / (1 - rate), rel=1e-4)
+
+
+def test_dropout_draws_anew_each_time_the_same_from_the_same_seed_and_nothing_at_inference():
+    values = np.ones((10, 101), np.float32)
+    draws = []
+    for _ in range(2):
+        seed_everything(1)
+        layer = ShortDropout(0.5)
+        draws.append([np.asarray(layer(values, training=True)) for _ in range(2)])
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert (draws[0][0] != draws[0][1]).any()
+    np.testing.assert_array_equal(layer(values, training=False), values)
+
+
+def test_neighbours_are_dropped_independently():
+    seed_everything(2)
+    kept = np.asarray(ShortDropout(0.5)(np.ones(200_000, np.float32), training=True)) > 0
+    for distance in (1, 2, 3, 4, 1001):
+        both = (kept[:-distance] & kept[distance:]).mean()
+        assert both == pytest.approx(0.25, abs=0.005)
