@@ -142,7 +142,7 @@ def main() -> None:
     with stage("error_analysis") as run:
         settings = run.params.error_analysis
         images = prepare.load("test").images
-        names = [name if len(name) <= 14 else f"{name[:13]}…" for name in prepare.class_names()]
+        names = [name if len(name) <= 11 else f"{name[:10]}…" for name in prepare.class_names()]
         with np.load(paths.PREDICTIONS) as saved:
             probabilities, predicted, labels = saved["probabilities"], saved["predicted"], saved["labels"]
         wrong = predicted != labels
