@@ -30,8 +30,9 @@ ui: .venv/complete ## open the MLflow UI on this project's runs
 	@echo "make ui: the MLflow UI, in some seconds at the address below; Ctrl-C ends it"
 	@python -m pipeline.ui
 
-bench: .venv/complete ## time the pipeline against its peers
-	@echo "make bench: no benchmark yet" >&2; exit 1
+bench: .venv/complete ## time the pipeline against its peers; ONLY=cold runs one part
+	@echo "make bench: about forty minutes in all; figures in benchmarks/README.md"
+	@python -m benchmarks $(ONLY)
 
 lock: .venv/complete ## write requirements.lock anew from pyproject.toml
 	@echo "make lock: newest versions that pyproject.toml allows, with hashes"

@@ -45,8 +45,9 @@ class ShortDropout(keras.layers.Dropout):  # type: ignore[misc]
         shape = tf.shape(inputs)
         count = tf.reduce_prod(shape)
         seed = tf.cast(self.seed_generator.next(), tf.int64)
-        words = tf.random.stateless_uniform([count * bits // 32 + 1], seed, minval=None, maxval=None, dtype=tf.uint32)
-        numbers = tf.reshape(tf.reshape(tf.bitcast(words, number), [-1])[:count], shape)
+        words = count // (32 // bits) + 1
+        drawn = tf.random.stateless_uniform([words], seed, minval=None, maxval=None, dtype=tf.uint32)
+        numbers = tf.reshape(tf.reshape(tf.bitcast(drawn, number), [-1])[:count], shape)
         kept = tf.cast(numbers >= tf.constant(dropped, number), inputs.dtype)
         return inputs * (kept * (2**bits / (2**bits - dropped)))
 

@@ -4,24 +4,35 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 from conftest import PROJECT, Clone
 
-from pipeline import files
+from pipeline import files, params
 
 README = (PROJECT / "README.md").read_text()
 
 
+ABLATIONS = pd.read_csv(PROJECT / "docs/ablations.csv")
+
+
 @pytest.fixture(scope="module")
-def metrics(make_clone: Callable[[], Clone], mnist: Path) -> dict[str, float]:
-    """All metrics of the committed settings."""
+def baseline(make_clone: Callable[[], Clone], mnist: Path) -> Clone:
+    """A clone in which the committed settings ran on real MNIST."""
     clone = make_clone()
     (clone.folder / "params.yaml").write_text((PROJECT / "params.yaml").read_text())
     clone.set(fetch__source=str(mnist))
     clone.repro()
+    return clone
+
+
+@pytest.fixture(scope="module")
+def metrics(baseline: Clone) -> dict[str, float]:
+    """All metrics of the committed settings."""
     return {
         name: value
-        for path in (clone.folder / "metrics").glob("*.json")
+        for path in (baseline.folder / "metrics").glob("*.json")
         for name, value in files.read_json(path).items()
     }
 
@@ -53,6 +64,37 @@ def test_the_readme_quotes_what_the_pipeline_measures(
 ) -> None:
     (quoted,) = re.findall(quote, README.replace("\n", " "))
     assert float(quoted) == pytest.approx(scale * metrics[name], abs=tolerance)
+
+
+def test_the_table_of_ablations_gives_mean_and_spread_of_what_was_measured() -> None:
+    rows = re.findall(r"^\| ([^|]+) \|.*\| (\d\d\.\d\d)(?: \((\d\d\.\d\d) to (\d\d\.\d\d)\))? \|", README, re.MULTILINE)
+    measured = ABLATIONS.groupby("experiment", sort=False)["test_accuracy"]
+    assert [row[0] for row in rows] == list(measured.groups)
+    for name, *quoted in rows:
+        values = 100 * measured.get_group(name)
+        expected = [values.mean(), values.min(), values.max()] if len(values) > 1 else [values.iloc[0]]
+        assert [float(number) for number in quoted if number] == pytest.approx(expected, abs=0.0051)
+
+
+def test_every_experiment_of_the_table_has_valid_settings_that_differ_from_the_committed_ones() -> None:
+    committed = params.load(PROJECT / "params.yaml")
+    for settings in ABLATIONS["settings"].unique():
+        changes = [setting.split("=") for setting in settings.split()]
+        tree = committed.model_dump(mode="json")
+        for key, value in changes:
+            section, name = key.split(".")
+            tree[section][name] = yaml.safe_load(value)
+        changed = params.flat(params.parse(yaml.safe_dump(tree), "params.yaml"))
+        assert all(changed[key] != params.flat(committed)[key] for key, _ in changes)
+
+
+@pytest.mark.slow
+def test_an_ablation_of_the_table_comes_out_as_it_was_measured(baseline: Clone) -> None:
+    row = ABLATIONS[(ABLATIONS["experiment"] == "dropout off") & (ABLATIONS["seed"] == 0)].iloc[0]
+    changes = [argument for setting in row["settings"].split() for argument in ("-S", setting)]
+    baseline.run("dvc", "exp", "run", "evaluate", *changes)
+    accuracy = files.read_json(baseline.folder / "metrics/evaluate.json")["test_accuracy"]
+    assert accuracy == pytest.approx(row["test_accuracy"], abs=0.003)
 
 
 def test_every_file_that_the_readme_names_exists() -> None:

@@ -1,0 +1,120 @@
+"""The tables of benchmarks/README.md, from results.json."""
+
+from pathlib import Path
+from typing import Any
+
+README = Path(__file__).with_name("README.md")
+START, END = "<!-- results: written by make bench -->\n", "<!-- end of results -->"
+NAMES = {"ours": "this pipeline", "keras": "plain Keras `fit`", "pytorch": "PyTorch", "jax": "JAX"}
+
+
+def write(results: dict[str, Any]) -> None:
+    """Write the tables into README.md, in place of those that stand there."""
+    before, _, rest = README.read_text().partition(START)
+    _, _, after = rest.partition(END)
+    tables = "\n".join(TABLES[part](results[part]) for part in TABLES if part in results)
+    README.write_text(before + START + "\n" + tables + "\n" + END + after)
+
+
+def shown(spread: dict[str, float], digits: int = 2) -> str:
+    """Return a spread as `median (lowest to highest)`."""
+    return f"{spread['median']:,.{digits}f} ({spread['lowest']:,.{digits}f} to {spread['highest']:,.{digits}f})"
+
+
+def taken_on(part: dict[str, Any]) -> str:
+    """Return the sentence that names the machine."""
+    machine = part["machine"]
+    return f"On {machine['cores']} cores of an {machine['cpu']}, {machine['memory_gib']} GiB.\n"
+
+
+def cold(part: dict[str, Any]) -> str:
+    """Return the table of the cold pipeline against the plain script."""
+    rows = [
+        f"| {title} | {shown(part[name]['seconds'], 1)} | {shown(part[name]['cpu_seconds'], 1)} | "
+        f"{part[name]['memory_mb']['median']:,.0f} |"
+        for name, title in (("pipeline", "`dvc repro --force`, nine stages, tracked"), ("script", "the plain script"))
+    ]
+    return "\n".join(
+        [
+            "## The whole pipeline, cold, against the article as one script\n",
+            "| | seconds | CPU seconds | peak memory of the largest process, MB |",
+            "|---|---|---|---|",
+            *rows,
+            f"| ratio, pair by pair | {shown(part['ratio'])} | {shown(part['cpu_ratio'])} | |\n",
+            taken_on(part),
+        ]
+    )
+
+
+def idle(part: dict[str, Any]) -> str:
+    """Return the table of a repro with little to do, and of where each stage's seconds go."""
+    rows = []
+    for name, stage in part["stages"].items():
+        imports, whole, work = (stage[key]["median"] for key in ("imports", "whole", "work"))
+        rows.append(f"| {name} | {whole:.1f} | {imports:.1f} | {work:.1f} | {whole - imports - work:.1f} |")
+    return "\n".join(
+        [
+            "## Little to do\n",
+            f"`dvc repro` with everything cached takes {shown(part['nothing'])} seconds, after a change of "
+            f"`error_analysis.seed` {shown(part['downstream'])} seconds. Where the seconds of a stage go, medians:\n",
+            "| stage | whole process | start-up and imports | work | tracking and exit |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+            taken_on(part),
+        ]
+    )
+
+
+def throughput(part: dict[str, Any]) -> str:
+    """Return the table of the network's training speed against its peers'."""
+    rows = []
+    for name, title in NAMES.items():
+        figures = part[name]
+        ratios = [
+            shown(figures[f"ratio_{key}"]) if f"ratio_{key}" in figures else ""
+            for key in ("images_a_second", "images_a_second_validated")
+        ]
+        rows.append(
+            f"| {title} | {shown(figures['images_a_second'], 0)} | {ratios[0]} | "
+            f"{shown(figures['images_a_second_validated'], 0)} | {ratios[1]} | {shown(figures['accuracy'], 4)} |"
+        )
+    return "\n".join(
+        [
+            "## Training the article's network\n",
+            "Training images a second: of one epoch that is already compiled, and of three epochs with "
+            "compilation and validation. A ratio says how many times as fast this pipeline is.\n",
+            "| | one epoch | ratio | three epochs, validated | ratio | test accuracy after three epochs |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+            taken_on(part),
+        ]
+    )
+
+
+def growth(part: dict[str, Any]) -> str:
+    """Return the table of time and memory as the data grow."""
+    sizes = [size for size in part if size != "machine"]
+    rows = [
+        f"| {stage} | "
+        + " | ".join(
+            f"{part[size][stage]['seconds']:.1f} s, {part[size][stage]['memory_mb']:,.0f} MB" for size in sizes
+        )
+        + " |"
+        for stage in part["1"]
+    ]
+    return "\n".join(
+        [
+            "## Growth\n",
+            "One run each, one epoch, the training set 1 to 10 times MNIST's 60,000 images (47 to 470 MB raw):\n",
+            f"| stage | {' | '.join(f'{size} x' for size in sizes)} |",
+            f"|---|{'---|' * len(sizes)}",
+            *rows,
+            "",
+            taken_on(part),
+        ]
+    )
+
+
+TABLES = {"cold": cold, "idle": idle, "throughput": throughput, "growth": growth}

@@ -1,0 +1,81 @@
+"""The benchmarks' bookkeeping, and that what is written down is what was measured."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT
+
+from benchmarks import report
+from benchmarks.pairs import Cost, alternate, ratio, run, spread
+
+RESULTS = json.loads((PROJECT / "benchmarks/results.json").read_text())
+
+
+def test_the_tables_are_written_from_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    written = report.README.read_text()
+    monkeypatch.setattr(report, "README", tmp_path / "README.md")
+    report.README.write_text(written)
+    report.write(RESULTS)
+    assert report.README.read_text() == written
+    assert all(heading in written for heading in ("## The whole pipeline, cold", "## Training the article's network"))
+
+
+@pytest.mark.parametrize(
+    ("quote", "part", "name", "key"),
+    [
+        (r"trains (\d\.\d\d) times as fast as plain Keras", "throughput", "keras", "ratio_images_a_second"),
+        (r"(\d\.\d\d) times as fast as PyTorch", "throughput", "pytorch", "ratio_images_a_second"),
+    ],
+)
+def test_the_readme_quotes_the_medians_of_the_results(quote: str, part: str, name: str, key: str):
+    (quoted,) = re.findall(quote, (PROJECT / "README.md").read_text().replace("\n", " "))
+    assert float(quoted) == pytest.approx(RESULTS[part][name][key]["median"], abs=0.0051)
+
+
+def test_the_readme_quotes_the_cold_ratio_of_the_results():
+    (quoted,) = re.findall(r"(\d\.\d\d) times the time of the article's", (PROJECT / "README.md").read_text())
+    assert float(quoted) == pytest.approx(RESULTS["cold"]["ratio"]["median"], abs=0.0051)
+
+
+def test_sides_alternate_and_the_first_round_is_not_counted():
+    order: list[str] = []
+
+    def side(name: str) -> Cost:
+        order.append(name)
+        return Cost(len(order), 0, 0, "")
+
+    costs = alternate({"a": lambda: side("a"), "b": lambda: side("b")}, pairs=2)
+    assert "".join(order) == "ababab"
+    assert {name: [cost.seconds for cost in side] for name, side in costs.items()} == {"a": [3, 5], "b": [4, 6]}
+
+
+def test_a_ratio_is_taken_pair_by_pair():
+    assert ratio([2, 6, 9], [1, 2, 9]) == {"median": 2, "lowest": 1, "highest": 3}
+    assert spread([3, 1, 2]) == {"median": 2, "lowest": 1, "highest": 3}
+
+
+def test_a_command_costs_its_time_its_cpu_time_and_the_memory_of_its_children(tmp_path: Path):
+    inner = "import time; block = bytearray(300 * 2**20); time.sleep(0.3); print('done')"
+    cost = run(
+        [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"], tmp_path
+    )
+    assert cost.output == "done\n"
+    assert 0.3 < cost.seconds < 30
+    assert cost.cpu_seconds < cost.seconds + 0.1
+    assert 300 < cost.memory_mb < 400
+
+
+def test_a_command_that_fails_is_told_with_what_it_printed(tmp_path: Path):
+    with pytest.raises(RuntimeError, match="out of luck"):
+        run([sys.executable, "-c", "exit('out of luck')"], tmp_path)
+
+
+def test_an_unknown_part_is_refused_with_those_there_are():
+    command = [sys.executable, "-m", "benchmarks", "warm"]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "unknown part warm; allowed are cold, idle, throughput, growth" in result.stderr
