@@ -11,13 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import yaml
 
 from benchmarks import report
 from benchmarks.pairs import Cost, alternate, ratio, run, spread
-from pipeline import datasets, fetch, idx
+from pipeline import datasets, fetch
 
 PROJECT = Path(__file__).parents[1]
 PEERS = PROJECT / "benchmarks/peers"
@@ -138,19 +137,10 @@ def throughput(scratch: Path, mnist: Path) -> dict[str, Any]:
 
 def growth(scratch: Path, mnist: Path) -> dict[str, Any]:
     """Time and peak memory of four stages as the training set grows by shifted copies."""
-    arrays = {
-        name: idx.decode((mnist / name).read_bytes(), name, dimensions=3 if "images" in name else 1)
-        for name in idx.FILES
-    }
-    images, labels = arrays[idx.TRAIN_IMAGES], arrays[idx.TRAIN_LABELS]
     figures: dict[str, Any] = {}
     for times in (1, 2, 5, 10):
         own = scratch / f"mnist_{times}"
-        shutil.copytree(mnist, own)
-        shifted = np.concatenate([np.roll(images, (step % 3, step // 3), axis=(1, 2)) for step in range(times)])
-        (own / idx.TRAIN_IMAGES).write_bytes(idx.encode(shifted))
-        (own / idx.TRAIN_LABELS).write_bytes(idx.encode(np.tile(labels, times)))
-        del shifted
+        subprocess.run([sys.executable, "-m", "benchmarks.grow", mnist, own, str(times)], cwd=PROJECT, check=True)
         folder = scratch / f"growth_{times}"
         subprocess.run(["git", "clone", "--quiet", PROJECT, folder], check=True)
         change(folder, fetch={"dataset": str(own)}, prepare={"train_size": "all"}, train={"epochs": 1})

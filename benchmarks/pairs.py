@@ -17,7 +17,7 @@ class Cost:
 
     seconds: float
     cpu_seconds: float
-    memory_mb: float  # the peak of its largest process
+    memory_mb: float  # the peak of its largest process; Linux counts from what the starting process held
     output: str
 
 

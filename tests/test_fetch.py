@@ -141,7 +141,7 @@ def test_a_port_where_nobody_listens_is_told_as_refused():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("dataset", "message"),
+    ("place", "message"),
     [
         ("{folder}/own", rf"{{folder}}/own: {idx.TRAIN_IMAGES}: .*30x28x28.*"),
         (
@@ -154,11 +154,11 @@ def test_a_port_where_nobody_listens_is_told_as_refused():
     ids=["damaged", "neither known nor there", "of nobody's home"],
 )
 def test_the_stage_refuses_a_data_set_in_one_line_and_keeps_nothing(
-    clone: Clone, tmp_path: Path, dataset: str, message: str
+    clone: Clone, tmp_path: Path, place: str, message: str
 ):
     folder(tmp_path / "own")
     cut(tmp_path / "own" / idx.TRAIN_IMAGES)
-    clone.set(fetch__dataset=dataset.format(folder=tmp_path))
+    clone.set(fetch__dataset=place.format(folder=tmp_path))
     result = clone.run("python", "-m", "pipeline.fetch", check=False)
     assert result.returncode == 1
     assert re.fullmatch(message.format(folder=re.escape(str(tmp_path))) + "\n", result.stderr)
