@@ -1,6 +1,5 @@
 """params.yaml, checked once: every setting of the pipeline, frozen."""
 
-import difflib
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from pipeline import mistakes
 from pipeline.errors import UserError
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -209,10 +209,7 @@ def parse(text: str, name: str) -> Params:
             problem = f"line {error.problem_mark.line + 1}: {error.problem}"
         raise UserError(f"{name}: not readable as YAML: {' '.join(problem.split())}") from None
     except ValidationError as error:
-        mistakes: list[dict[str, Any]] = [dict(mistake) for mistake in error.errors()]
-        meant = [_meant(mistake["loc"]) for mistake in mistakes if mistake["type"] == "extra_forbidden"]
-        told = [mistake for mistake in mistakes if mistake["type"] != "missing" or mistake["loc"] not in meant]
-        raise UserError("\n".join(f"{name}: {_explain(mistake)}" for mistake in told)) from None
+        raise UserError("\n".join(f"{name}: {line}" for line in mistakes.explained(error, Params))) from None
     except (TypeError, ValueError, RecursionError) as error:  # a date as a key, an alias of itself
         raise UserError(f"{name}: not a tree of settings: {error}") from None
 
@@ -226,35 +223,3 @@ def flat(settings: BaseModel, sections: list[str] | None = None) -> dict[str, An
         if sections is None or section in sections
         for key, value in values.items()
     }
-
-
-def _explain(mistake: dict[str, Any]) -> str:
-    """Return one line for a mistake that pydantic found."""
-    *parents, key = [str(part) for part in mistake["loc"]] or [""]
-    name = ".".join([*parents, key])
-    found = mistake["input"]
-    match mistake["type"]:
-        case "extra_forbidden":
-            meant = _meant(mistake["loc"])
-            hint = f"did you mean {'.'.join(meant)}? " if meant else ""
-            return f"{name}: unknown key; {hint}allowed here: {', '.join(_keys_of(parents))}"
-        case "missing":
-            return f"{name}: missing; it must be given"
-        case "value_error":
-            return str(mistake["ctx"]["error"])
-        case _:
-            return f"{name}: found {json.dumps(found)}; {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
-
-
-def _meant(place: tuple[Any, ...]) -> tuple[str, ...] | None:
-    """Return the place of the key that an unknown one is most like, if any is like it."""
-    *parents, key = map(str, place)
-    near = difflib.get_close_matches(key, _keys_of(parents), n=1)
-    return (*parents, near[0]) if near else None
-
-
-def _keys_of(parents: list[str]) -> list[str]:
-    section: Any = Params
-    for parent in parents:
-        section = section.model_fields[parent].annotation
-    return list(section.model_fields)
