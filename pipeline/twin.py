@@ -58,6 +58,8 @@ def twin(network: keras.Model) -> keras.Model:
     for layer in network.layers:
         before, last = [None, None, *model.layers][-2:]
         match layer:
+            case layers.Dropout(rate=0):
+                continue
             case layers.MaxPooling2D() if _may_wait(last):
                 model.pop()
                 model.add(PooledConvolution(layer.pool_size[0], **last.get_config()))

@@ -66,6 +66,14 @@ def test_what_does_not_commute_with_the_pooling_stays_in_its_place(changes: dict
     assert PooledConvolution not in {type(layer) for layer in twin(network(**changes)).layers}
 
 
+@pytest.mark.parametrize(("dropout", "dense_dropout"), [(0.0, 0.5), (0.5, 0.0), (0.0, 0.0)])
+def test_the_twin_learns_where_a_dropout_is_off(dropout: float, dense_dropout: float):
+    learner = twin(network(dropout=dropout, dense_dropout=dense_dropout))
+    learner.fit(IMAGES, LABELS, verbose=0)
+    rates = [layer.rate for layer in learner.layers if isinstance(layer, ShortDropout)]
+    assert rates == [rate for rate in (dropout, dense_dropout) if rate]
+
+
 def test_dropouts_with_a_layer_between_stay_two():
     rates = [layer.rate for layer in twin(network(dense=(6,))).layers if isinstance(layer, ShortDropout)]
     assert rates == [0.25, 0.5]
