@@ -1,15 +1,14 @@
-"""evaluate: what the network says of every test image, each counted once."""
+"""evaluate: what the network says of every test image, each counted once, and how it sees one of them."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from pipeline import files, model, paths, prepare
 from pipeline.stage import stage
-from pipeline.statistics import confusion
+from pipeline.statistics import confusion, wilson
 
 SMALLEST = 1e-7  # Keras clips probabilities there before it takes the logarithm
 
@@ -41,24 +40,28 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> dict
     """Return loss, and accuracy with its 95 % Wilson interval."""
     predicted = probabilities.argmax(axis=1)
     correct = int((predicted == labels).sum())
-    interval = binomtest(correct, len(labels)).proportion_ci(0.95, method="wilson")
+    low, high = wilson(correct, len(labels))
     return {
         "test_loss": cross_entropy(probabilities, labels),
         "test_accuracy": correct / len(labels),
-        "test_accuracy_low": float(interval.low),
-        "test_accuracy_high": float(interval.high),
+        "test_accuracy_low": low,
+        "test_accuracy_high": high,
         "test_images": len(labels),
         "wrong": len(labels) - correct,
     }
 
 
 def main() -> None:
-    """Write the probabilities of every test image and the scores."""
+    """Write the probabilities of every test image, the scores, and the activation maps of the image that is shown."""
     with stage("evaluate") as run:
         test = prepare.load("test")
         network = model.load(paths.MODEL)
         probabilities = network.predict(np.asarray(test.images), batch_size=500, verbose=0)
         predicted = probabilities.argmax(axis=1).astype(np.uint8)
+        chosen = run.params.visualise
+        index = prepare.choose(chosen.image, test.images, chosen.seed, "visualise.image")
+        maps = model.activations(network, np.asarray(test.images[index]))
+        files.write_arrays(paths.ACTIVATIONS, image=np.array(index), **maps)
         files.write_arrays(paths.PREDICTIONS, probabilities=probabilities, predicted=predicted, labels=test.labels)
         pairs = [f"{label},{guess}" for label, guess in zip(test.labels, predicted, strict=True)]
         files.write_text(paths.CONFUSION, "\n".join(["label,predicted", *pairs]) + "\n")

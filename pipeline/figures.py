@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from pipeline import files
@@ -51,6 +52,40 @@ def show(axes: Axes, image: NDArray[Any], title: str = "", **options: Any) -> Ax
     return axes.imshow(image, **options)
 
 
+def mosaic_height(images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int) -> float:
+    """Return how high `mosaic` is, in inches, where it is as wide as the report's column."""
+    _, height, above = _cell(images, titles, columns)
+    return -(-len(images) // columns) * (above + height)
+
+
+def _cell(images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int) -> tuple[float, float, float]:
+    """Return the width and height of an image of a mosaic, and the height of the titles above it, in inches."""
+    width = 0.86 * WIDTH / columns
+    rows, across = images[0].shape
+    return width, width * rows / across, 0.1 + 0.15 * max(1 + title.count("\n") for title in titles)
+
+
+def mosaic(
+    axes: Axes, images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int, **options: Any
+) -> AxesImage:
+    """Draw images (height, width) of one size in rows, each under its title, and return the last.
+
+    They share the axes, whose unit is the inch: axes of its own for each take ten times as long to draw.
+    """
+    width, height, above = _cell(images, titles, columns)
+    for number, (image, title) in enumerate(zip(images, titles, strict=True)):
+        left = number % columns * WIDTH / columns
+        top = number // columns * (above + height) + above
+        drawn = axes.imshow(image, extent=(left, left + width, top + height, top), **options)
+        axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=GREY, linewidth=0.4))
+        axes.text(left + width / 2, top - 0.04, title, ha="center", va="bottom")
+    axes.set(
+        xlim=(-0.02, WIDTH - WIDTH / columns + width + 0.02), ylim=(mosaic_height(images, titles, columns) + 0.02, 0)
+    )
+    axes.set_axis_off()
+    return drawn
+
+
 def image_grid(
     images: Sequence[NDArray[Any]],
     titles: Sequence[str],
@@ -63,10 +98,7 @@ def image_grid(
     `scale` is "own" for each image from its minimum to its maximum, "common" for one scale from 0, "symmetric" for
     one blue to red scale around 0; the latter two with a colour bar.
     """
-    rows = -(-len(images) // columns)
-    shape = images[0].shape[0] / images[0].shape[1]
-    lines = 1 + max(title.count("\n") for title in titles)
-    figure, axes = canvas(rows, columns, height=rows * (WIDTH / columns * shape + 0.2 * lines) + 0.4)
+    figure, ((axes,),) = canvas(1, 1, height=mosaic_height(images, titles, columns) + 0.4)
     figure.suptitle(heading)
     options: dict[str, Any] = {}
     if scale != "own":
@@ -74,10 +106,7 @@ def image_grid(
         options = {"vmin": 0, "vmax": highest}
     if scale == "symmetric":
         options = {"vmin": -highest, "vmax": highest, "cmap": "RdBu_r"}
-    for place, image, title in zip(axes.flat, images, titles, strict=False):
-        drawn = show(place, image, title, **options)
-    for place in axes.flat[len(images) :]:
-        place.set_axis_off()
+    drawn = mosaic(axes, images, titles, columns, **options)
     if scale != "own":
         figure.colorbar(drawn, ax=axes, shrink=0.6, aspect=30, pad=0.02)
     return figure

@@ -7,7 +7,8 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from pipeline import figures, files, paths, prepare
-from pipeline.kernels import LAPLACIAN, Array, edge_auroc, likeness, random_kernels, response
+from pipeline.kernels import LAPLACIAN, Array, random_kernels
+from pipeline.responses import edge_auroc, likeness, response
 from pipeline.stage import stage
 
 

@@ -112,6 +112,13 @@ def map_layers(model: keras.Model) -> dict[str, list[str]]:
     return found
 
 
+def activations(model: keras.Model, image: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Return what an image (height, width) is in the layers of `map_layers`, by `convolution/layer`."""
+    places = map_layers(model)
+    maps = outputs(model, image, [layer for shown in places.values() for layer in shown])
+    return {f"{name}/{layer}": maps[layer] for name, shown in places.items() for layer in shown}
+
+
 def layer_table(model: keras.Model) -> list[dict[str, Any]]:
     """Return each layer's name, type, output shape without the batch, and number of parameters."""
     return [
@@ -157,7 +164,7 @@ def outputs(model: keras.Model, image: NDArray[np.uint8], names: list[str]) -> d
     The model is cut after those layers, not built again.
     """
     cut = keras.Model(model.inputs, {name: model.get_layer(name).output for name in names})
-    return {name: batch[0] for name, batch in cut.predict(image[None], verbose=0).items()}
+    return {name: np.asarray(batch[0]) for name, batch in cut([image[None]], training=False).items()}
 
 
 def kernels(model: keras.Model) -> dict[str, NDArray[np.float32]]:

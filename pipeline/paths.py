@@ -6,9 +6,10 @@ RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
 CLASS_NAMES = "classes.txt"  # in both folders, one name a line
 PREDICTIONS = Path("data/predictions.npz")
+ACTIVATIONS = Path("data/activations.npz")  # the index of an image, and <convolution>/<layer> maps
 
 MODEL = Path("models/model.keras")
-INITIAL_KERNELS = Path("models/initial_kernels.npz")
+TRAINED_KERNELS = Path("models/kernels.npz")  # initial/<layer> and learnt/<layer>
 LAYERS_TEXT = Path("models/layers.txt")
 LAYERS = Path("models/layers.json")
 

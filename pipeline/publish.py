@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 
-from pipeline import files, mlflow_model, params, paths, prepare, results, store, tracking
+from pipeline import files, mlflow_model, mlflow_runs, params, paths, prepare, records, results, store, tracking
 from pipeline.errors import UserError
 from pipeline.stage import stage
 
@@ -84,7 +83,7 @@ def publish(client: MlflowClient, record: Record, name: str) -> tuple[str, bool]
 
     A run that an earlier process began and did not finish is deleted.
     """
-    experiment = client.get_experiment_by_name(store.EXPERIMENTS).experiment_id
+    experiment = client.get_experiment_by_name(mlflow_runs.EXPERIMENTS).experiment_id
     with store.lock():
         for run in client.search_runs([experiment], f"tags.content = '{record.key}'"):
             if run.info.status == "FINISHED":
@@ -101,17 +100,16 @@ def publish(client: MlflowClient, record: Record, name: str) -> tuple[str, bool]
             "mlflow.source.name": "dvc.yaml",
             "mlflow.source.type": "PROJECT",
         }
-        started = int(time.time() * 1000)
-        run_id = client.create_run(experiment, run_name=name, tags=tags, start_time=started).info.run_id
+        run_id = client.create_run(experiment, run_name=name, tags=tags, start_time=records.now()).info.run_id
         log(client, run_id, record, producers)
-        client.set_terminated(run_id, "FINISHED", end_time=int(time.time() * 1000))
+        client.set_terminated(run_id, "FINISHED", end_time=records.now())
     return run_id, True
 
 
 def log(client: MlflowClient, run_id: str, record: Record, producers: dict[str, Run]) -> None:
     """Log settings, metrics, curves, seconds a stage, artifacts and the model."""
-    tracking.log_params(client, run_id, record.settings)
-    now = int(time.time() * 1000)
+    mlflow_runs.log_params(client, run_id, record.settings)
+    now = records.now()
     curves = [
         Metric(name, float(row[name]), now, int(row["epoch"]))
         for row in record.curves.to_dict("records")
@@ -120,8 +118,12 @@ def log(client: MlflowClient, run_id: str, record: Record, producers: dict[str, 
     client.log_batch(run_id, metrics=curves)
     single = {name: value for name, value in record.metrics.items() if name not in record.curves.columns}
     seconds = {f"seconds.{name}": run.data.metrics["seconds"] for name, run in producers.items()}
-    client.log_batch(run_id, metrics=tracking.points(single | seconds))
-    tracking.log_files(client, run_id, [path for path in ARTIFACTS if path.exists()])
+    client.log_batch(run_id, metrics=[Metric(name, value, now, 0) for name, value in (single | seconds).items()])
+    for place in filter(Path.exists, ARTIFACTS):
+        if place.is_dir():
+            client.log_artifacts(run_id, str(place), str(place))
+        else:
+            client.log_artifact(run_id, str(place), "" if place.parent == Path() else str(place.parent))
     test = prepare.load("test").images
     with np.load(paths.PREDICTIONS) as saved:
         classes = saved["probabilities"].shape[1]
@@ -130,7 +132,7 @@ def log(client: MlflowClient, run_id: str, record: Record, producers: dict[str, 
 
 def find_producers(client: MlflowClient, record: Record) -> dict[str, Run]:
     """Return the latest stage runs that made exactly these results, where the store still has them."""
-    experiment = client.get_experiment_by_name(store.STAGES).experiment_id
+    experiment = client.get_experiment_by_name(mlflow_runs.STAGES).experiment_id
     found = {}
     for name, digest in record.digests.items():
         made_it = f"tags.stage = '{name}' and tags.results = '{digest}' and attributes.status = 'FINISHED'"
@@ -152,7 +154,9 @@ def main() -> None:
     """Write the run, unless this very content has one already, and note its content."""
     with stage("publish") as run:
         record = read(run.params)
-        run_id, written = publish(run.client, record, name_of(record.settings, committed_settings()))
+        client = mlflow_runs.connect()
+        mlflow_runs.deliver_ended(client)  # the runs of the stages before, so that the complete one can name them
+        run_id, written = publish(client, record, name_of(record.settings, committed_settings()))
         files.write_json(paths.PUBLISHED, {"content": record.key})
         print(f"publish: run {run_id} {'written' if written else 'holds this content already'}")
 

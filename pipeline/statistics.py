@@ -1,10 +1,12 @@
 """The statistics that more than one stage counts by."""
 
+from math import sqrt
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import mannwhitneyu
 
 
 def auroc(positive: NDArray[Any], negative: NDArray[Any]) -> float | None:
@@ -16,7 +18,8 @@ def auroc(positive: NDArray[Any], negative: NDArray[Any]) -> float | None:
     """
     if not len(positive) or not len(negative):
         return None
-    above = mannwhitneyu(positive.astype(np.float64), negative.astype(np.float64), method="asymptotic").statistic
+    ranks = pd.Series(np.concatenate([positive, negative])).rank().to_numpy()
+    above = ranks[: len(positive)].sum() - len(positive) * (len(positive) + 1) / 2
     return float(above / (len(positive) * len(negative)))
 
 
@@ -24,3 +27,15 @@ def confusion(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: 
     """Return how often each true class (row) was given each predicted class (column): (classes, classes)."""
     pairs = labels.astype(np.int64) * classes + predicted
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def wilson(hits: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval in which the share that `hits` of `count` estimate lies with this confidence.
+
+    Wilson, Journal of the American Statistical Association 22 (1927).
+    """
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share, shrunk = hits / count, 1 + z**2 / count
+    centre = (share + z**2 / (2 * count)) / shrunk
+    half = z / shrunk * sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return centre - half if hits else 0.0, centre + half if hits < count else 1.0

@@ -1,95 +1,92 @@
 """A tracked run for every execution of a stage. Its results are its files; MLflow only shows them."""
 
-import contextlib
 import os
-import platform
 import resource
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
-from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, Metric, Param
 
-from pipeline import files, params, paths, results, store
+from pipeline import collector, files, params, paths, records, results, store
+from pipeline.errors import UserError
 
-
-@dataclass(frozen=True)
-class Ending:
-    """How and when a run ended, and the tags it gets then."""
-
-    status: str
-    time: int  # milliseconds
-    tags: dict[str, str]
+LIVE_AFTER = 10_000  # milliseconds: what is over sooner nobody watches, and MLflow takes two seconds of both cores
 
 
-@dataclass
 class StageRun:
-    """One execution of a stage. A store that goes away does not stop it: what is unsent waits on disk."""
+    """One execution of a stage, with its settings in `params`."""
 
-    name: str
-    params: params.Params
-    client: MlflowClient
-    run_id: str
-    unsent: list[Metric] = field(default_factory=list)
-    live: set[str] = field(default_factory=set)  # metrics that have their points already
+    def __init__(self, record: records.Record, settings: params.Params) -> None:
+        self.params = settings
+        self._record = record
+        self._beside: ThreadPoolExecutor | None = None
+        self._deliveries: list[Future[None]] = []
+        self._client: Any = None
+        self._away = False
 
     def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        """Log one point of every curve, epochs counted from 1."""
-        self.live |= metrics.keys()
-        away = bool(self.unsent)  # a store that hangs costs its time-out once, not every epoch
-        self.unsent += points(metrics, step=epoch)
-        if not away:
-            self._send(lambda: self._send_points())
+        """Log one point of every curve, epochs counted from 1; a thread beside the work loads MLflow and logs it."""
+        self._record.add_points(metrics, step=epoch)
+        if self._beside or not store.is_own() or records.now() - self._record.start_time > LIVE_AFTER:
+            self._beside = self._beside or ThreadPoolExecutor(max_workers=1)
+            self._deliveries.append(self._beside.submit(self._show))
 
     def finish(self, costs: dict[str, float], made: list[Path]) -> None:
-        """Log what came out and close the run."""
-        metrics = files.read_json(paths.metrics(self.name)) if paths.metrics(self.name) in made else {}
-        self.unsent += points(
-            costs | {key: value for key, value in results.numbers(metrics).items() if key not in self.live}
+        """Close the run with what came out."""
+        metrics = (
+            files.read_json(paths.metrics(self._record.stage)) if paths.metrics(self._record.stage) in made else {}
         )
-        end = Ending("FINISHED", int(time.time() * 1000), {"results": results.digest(made)})
-        shown = [path for path in made if path.parts[0] != "data"]
-        self._close(end, lambda: log_files(self.client, self.run_id, shown))
+        live = {point["key"] for point in self._record.metrics}
+        self._record.add_points(
+            costs | {key: value for key, value in results.numbers(metrics).items() if key not in live}
+        )
+        self._record.tags["results"] = results.digest(made)
+        self._record.keep_results([path for path in made if path.parts[0] != "data"])
+        self._close("FINISHED", hand_over=_publish_follows())
 
     def fail(self, costs: dict[str, float], error: BaseException) -> None:
-        """Log why the stage ended early and close the run."""
-        self.unsent += points(costs)
-        text = "".join(traceback.format_exception(error))
-        end = Ending("FAILED" if isinstance(error, Exception) else "KILLED", int(time.time() * 1000), {})
-        self._close(end, lambda: self.client.log_text(self.run_id, text, "traceback.txt"))
+        """Close the run with why the stage ended early."""
+        self._record.add_points(costs)
+        self._record.traceback = "".join(traceback.format_exception(error))
+        self._close("FAILED" if isinstance(error, Exception) else "KILLED", hand_over=False)
 
-    def _close(self, end: Ending, log_artifacts: Callable[[], object]) -> None:
-        def send() -> None:
-            self._send_points()
-            log_artifacts()
-            close(self.client, self.run_id, end)
+    def _show(self) -> None:
+        """Log what is new. A store that hangs costs its time-out once, not every epoch."""
+        self._record.save()
+        if not self._away:
+            runs = load_mlflow()
+            try:
+                self._client = self._client or runs.connect()
+                runs.deliver(self._client, self._record)
+            except (UserError, *runs.STORE_ERRORS):
+                self._away = True
 
-        if not self._send(send):
-            keep_for_later(self.run_id, self.unsent, end)
+    def _close(self, status: str, hand_over: bool) -> None:
+        """Close the record, and log it with all that waits, unless another process is about to."""
+        if self._beside:
+            self._beside.shutdown()
+            for delivery in self._deliveries:
+                delivery.result()  # raises what went wrong beside the work, other than the store
+        self._record.status, self._record.end_time = status, records.now()
+        self._record.save()
+        if hand_over and not self._beside and store.is_own():
+            return
+        runs = load_mlflow()
+        try:
+            runs.deliver_ended(runs.connect())
+        except (UserError, *runs.STORE_ERRORS) as error:
             print(
-                f"{self.name}: the MLflow store went away; not logged: {len(self.unsent)} metric values and the "
-                "artifacts. The files are whole; once the store is back the next stage logs the values, and publish "
-                "the complete run.",
+                f"{self._record.stage}: the MLflow store went away: {store.first_line(error)}. The files are whole; "
+                "once the store is back the next stage logs this run, and publish the complete one.",
                 file=sys.stderr,
             )
-
-    def _send_points(self) -> None:
-        self.client.log_batch(self.run_id, metrics=self.unsent)
-        self.unsent = []
-
-    def _send(self, call: Callable[[], object]) -> bool:
-        try:
-            call()
-        except store.STORE_ERRORS:
-            return False
-        return True
 
 
 @contextmanager
@@ -98,21 +95,24 @@ def stage_run(name: str, settings: params.Params) -> Iterator[StageRun]:
 
     Raises UserError before the body starts when the store is out of reach.
     """
-    client = store.connect()
-    _deliver(client)
-    _close_killed(client)
+    if store.is_own():
+        store.check_own()
+    else:
+        load_mlflow().connect()
     stage = results.declared(name)
-    experiment = client.get_experiment_by_name(store.STAGES).experiment_id
-    run_id = client.create_run(experiment, run_name=name, tags=code_tags() | _process_tags(name)).info.run_id
-    log_params(client, run_id, params.flat(settings, stage.sections))
-    inputs = [
-        DatasetInput(Dataset(name=path, digest=md5.removesuffix(".dir"), source_type="dvc", source=path))
-        for path, md5 in results.hashes().items()
-        if path in stage.inputs and path.startswith("data/")
-    ]
-    if inputs:
-        client.log_inputs(run_id, inputs)
-    run = StageRun(name, settings, client, run_id)
+    record = records.Record(
+        stage=name,
+        store=store.uri(),
+        params=params.flat(settings, stage.sections),
+        inputs={
+            path: md5.removesuffix(".dir")
+            for path, md5 in results.hashes().items()
+            if path in stage.inputs and path.startswith("data/")
+        },
+        tags=code_tags() | {"stage": name, "mlflow.source.name": f"pipeline/{name}.py", "mlflow.source.type": "LOCAL"},
+    )
+    record.save()
+    run = StageRun(record, settings)
     started = time.perf_counter()
     try:
         yield run
@@ -122,58 +122,11 @@ def stage_run(name: str, settings: params.Params) -> Iterator[StageRun]:
     run.finish(_costs(started), stage.results)
 
 
-def log_params(client: MlflowClient, run_id: str, settings: dict[str, Any]) -> None:
-    """Log settings as params; a list as YAML writes it, a missing value as null."""
-    as_text = {key: "null" if value is None else str(value) for key, value in settings.items()}
-    client.log_batch(run_id, params=[Param(key, value) for key, value in as_text.items()])
-
-
-def points(metrics: dict[str, float], step: int = 0) -> list[Metric]:
-    """Return metrics as MLflow's points, taken now."""
-    now = int(time.time() * 1000)
-    return [Metric(name, value, now, step) for name, value in metrics.items()]
-
-
-def log_files(client: MlflowClient, run_id: str, places: list[Path]) -> None:
-    """Log files and folders as artifacts, under the same paths."""
-    for place in places:
-        if place.is_dir():
-            client.log_artifacts(run_id, str(place), str(place))
-        else:
-            client.log_artifact(run_id, str(place), "" if place.parent == Path() else str(place.parent))
-
-
-def close(client: MlflowClient, run_id: str, end: Ending) -> None:
-    """End a run with its last tags."""
-    for key, value in end.tags.items():
-        client.set_tag(run_id, key, value)
-    client.set_terminated(run_id, end.status, end.time)
-
-
-def keep_for_later(run_id: str, unsent: list[Metric], end: Ending) -> None:
-    """Write down what a store that went away did not take."""
-    record = {"store": store.uri(), "metrics": [dict(point) for point in unsent], "end": asdict(end)}
-    files.write_json(waiting() / f"{run_id}.json", record)
-
-
-def waiting() -> Path:
-    """Return the folder of what waits for its store to come back."""
-    return store.root() / ".convscope"
-
-
-def _deliver(client: MlflowClient) -> None:
-    """Log what earlier stages could not, if it belongs to this store."""
-    for path in waiting().glob("*.json"):
-        record = files.read_json(path)
-        if record["store"] == store.uri():
-            kept = [
-                Metric(**{name: point[name] for name in ("key", "value", "timestamp", "step")})
-                for point in record["metrics"]
-            ]
-            with contextlib.suppress(*store.STORE_ERRORS):  # a run that is no longer there takes nothing
-                client.log_batch(path.stem, metrics=kept)
-                close(client, path.stem, Ending(**record["end"]))
-            path.unlink()
+def load_mlflow() -> ModuleType:
+    """Return mlflow_runs."""
+    with collector.off():
+        from pipeline import mlflow_runs
+    return mlflow_runs
 
 
 def code_tags() -> dict[str, str]:
@@ -190,32 +143,20 @@ def code_tags() -> dict[str, str]:
     return {key: value for key, value in tags.items() if value}
 
 
-def _process_tags(name: str) -> dict[str, str]:
-    return {
-        "stage": name,
-        "host": platform.node(),
-        # the start tells the process from a later one that gets the same number
-        "process": f"{os.getpid()}@{psutil.Process().create_time()}",
-        "mlflow.source.name": f"pipeline/{name}.py",
-        "mlflow.source.type": "LOCAL",
-    }
+def _publish_follows() -> bool:
+    """Tell whether this stage runs in a `dvc repro` or `dvc exp run` of the whole pipeline, which ends with publish.
 
-
-def _close_killed(client: MlflowClient) -> None:
-    """Close the runs whose process on this machine is gone without having closed them."""
-    experiment = client.get_experiment_by_name(store.STAGES)
-    for run in client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'"):
-        tags = run.data.tags
-        if tags.get("host") == platform.node() and not _alive(tags.get("process", "")):
-            client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _alive(process: str) -> bool:
-    number, _, created = process.partition("@")
-    try:
-        return str(psutil.Process(int(number)).create_time()) == created
-    except (psutil.NoSuchProcess, ValueError):
+    DVC does not tell a stage what comes after it, but its command line does: no stage is named there. A wrong guess
+    costs two seconds, or leaves the record to the next process that has MLflow loaded.
+    """
+    if os.environ.get("DVC_STAGE", "publish") == "publish":
         return False
+    for process in psutil.Process().parents():
+        words = process.cmdline()
+        if any(Path(word).name == "dvc" for word in words[:3]):
+            whole = {"repro", "run", "exec-run", "queue-worker"} & set(words)
+            return bool(whole) and not set(words) & set(results.stages())
+    return False
 
 
 def _costs(started: float) -> dict[str, float]:

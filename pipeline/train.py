@@ -11,12 +11,12 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from pipeline import figures, files, model, paths, prepare
-from pipeline.backend import keras, seed_everything
+from pipeline.backend import keras, seed_everything, spread_over
 from pipeline.errors import UserError
 from pipeline.params import Train
 from pipeline.stage import stage
 from pipeline.tracking import StageRun
-from pipeline.twin import twin
+from pipeline.twin import PARTS, twin
 
 
 class LogEpochs(keras.callbacks.Callback):  # type: ignore[misc]
@@ -88,7 +88,9 @@ def fit(
     The columns are epoch, loss, accuracy, val_loss, val_accuracy. It is the network's twin that learns, in half the
     time; the weights and the optimiser's state are the network's.
     """
-    fast = twin(network)
+    # TensorFlow's max pooling has no gradient for a part without images
+    smallest = min((len(split.images) - 1) % settings.batch_size + 1 for split in (train, validation))
+    fast = twin(network, smallest)
     classes = network.output_shape[-1]
     callbacks: list[keras.callbacks.Callback] = [LogEpochs(run)]
     if settings.early_stopping:
@@ -125,17 +127,21 @@ def draw_curves(history: pd.DataFrame, kept: int) -> Figure:
 
 
 def main() -> None:
-    """Write the model, its layer table and first kernels, and what each epoch brought."""
+    """Write the model, its layer table, its kernels before and after, and what each epoch brought."""
     with stage("train") as run:
         settings = run.params
         train, validation = prepare.load("train"), prepare.load("validation")
         seed_everything(settings.train.seed)
+        if not settings.model.batch_normalization:  # which needs the whole batch
+            spread_over(PARTS)
         height, width = train.images.shape[1:]
         network = model.build(settings.model, (height, width), len(prepare.class_names()))
         compiled(network, settings.train, len(train.images))
-        files.write_arrays(paths.INITIAL_KERNELS, **model.kernels(network))
+        kernels = {f"initial/{layer}": weights.copy() for layer, weights in model.kernels(network).items()}
         history, kept = fit(network, train, validation, settings.train, run)
 
+        kernels |= {f"learnt/{layer}": weights for layer, weights in model.kernels(network).items()}
+        files.write_arrays(paths.TRAINED_KERNELS, **kernels)
         model.save(network, paths.MODEL)
         files.write_json(paths.LAYERS, {"layers": model.layer_table(network)})
         lines: list[str] = []

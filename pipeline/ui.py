@@ -8,7 +8,7 @@ import zlib
 
 from mlflow import MlflowClient
 
-from pipeline import store
+from pipeline import mlflow_runs, store
 from pipeline.errors import UserError
 
 VIEW = "convscope"
@@ -46,10 +46,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5000, help="port on this machine (default: %(default)s)")
     port = parser.parse_args().port
     try:
-        client = store.connect()
+        client = mlflow_runs.connect()
+        mlflow_runs.deliver_ended(client)
     except UserError as error:
         raise SystemExit(str(error)) from None
-    experiment = client.get_experiment_by_name(store.EXPERIMENTS).experiment_id
+    experiment = client.get_experiment_by_name(mlflow_runs.EXPERIMENTS).experiment_id
     save_view(client, experiment)
     remote = store.uri() if store.uri().startswith("http") else None
     page = f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"

@@ -6,9 +6,19 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pipeline import figures, files, model, paths, prepare
-from pipeline.kernels import LAPLACIAN, Array, edge_auroc, likeness, random_kernels, response
+from pipeline import figures, files, paths, prepare
+from pipeline.kernels import LAPLACIAN, Array, random_kernels
+from pipeline.responses import edge_auroc, likeness, response
 from pipeline.stage import stage
+
+
+def by_first_name(arrays: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+    """Return arrays named `first/second` as first: {second: array}, in their order."""
+    found: dict[str, dict[str, Array]] = {}
+    for name, array in arrays.items():
+        first, second = name.split("/")
+        found.setdefault(first, {})[second] = array
+    return found
 
 
 def as_pictures(kernels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -36,17 +46,12 @@ def draw_kernels(learnt: NDArray[np.float32], initial: NDArray[np.float32], demo
         relative = [kernel / np.abs(kernel).max() for kernel in demo.values()]
         groups.append(("the kernels of the demo, each over its largest value", list(demo), relative, 1.0))
     columns = 16
-    rows = [-(-len(kernels) // columns) for _, _, kernels, _ in groups]
-    figure = Figure(figsize=(figures.WIDTH, 0.72 * sum(rows) + 0.3 * len(groups)))
-    panels = figure.subfigures(len(groups), 1, squeeze=False, height_ratios=[count + 0.4 for count in rows])
-    for panel, count, (heading, titles, kernels, scale) in zip(panels.flat, rows, groups, strict=True):
-        panel.suptitle(heading)
-        axes = panel.subplots(count, columns, squeeze=False)
-        for place in axes.flat:
-            place.set_axis_off()
-        for place, kernel, title in zip(axes.flat, kernels, titles, strict=False):
-            drawn = figures.show(place, kernel, title, cmap="RdBu_r", vmin=-scale, vmax=scale)
-        panel.colorbar(drawn, ax=axes, pad=0.01, aspect=8 * count)
+    heights = [figures.mosaic_height(kernels, titles, columns) for _, titles, kernels, _ in groups]
+    figure, axes = figures.canvas(len(groups), 1, sum(heights) + 0.4 * len(groups), height_ratios=heights)
+    for place, (heading, titles, kernels, scale) in zip(axes.flat, groups, strict=True):
+        place.set_title(heading, fontsize="large")
+        drawn = figures.mosaic(place, kernels, titles, columns, cmap="RdBu_r", vmin=-scale, vmax=scale)
+        figure.colorbar(drawn, ax=place, pad=0.01, aspect=8 * -(-len(kernels) // columns))
     return figure
 
 
@@ -91,26 +96,23 @@ def main() -> None:
     """Draw every convolution's kernels and activation maps, and follow one filter; measure the kernels."""
     with stage("visualise") as run:
         settings, demo_settings = run.params.visualise, run.params.kernel_demo
-        network = model.load(paths.MODEL)
-        images = prepare.load("test").images
-        index = prepare.choose(settings.image, images, settings.seed, "visualise.image")
-        image = np.asarray(images[index])
-        learnt = model.kernels(network)
-        with np.load(paths.INITIAL_KERNELS) as saved:
-            initial = dict(saved)
-        shown = model.map_layers(network)
-        first = next(iter(shown))
-        maps = model.outputs(network, image, [layer for places in shown.values() for layer in places])
+        with np.load(paths.ACTIVATIONS) as saved:
+            index = int(saved["image"])
+            maps = by_first_name({name: saved[name] for name in saved if name != "image"})
+        image = np.asarray(prepare.load("test").images[index])
+        with np.load(paths.TRAINED_KERNELS) as saved:
+            initial, learnt = by_first_name(dict(saved)).values()
+        first = next(iter(maps))
         random = random_kernels(demo_settings.kernels, demo_settings.seed)
         named = {str(number): kernel for number, kernel in enumerate(random)} | {"Laplace": LAPLACIAN}
 
         folder = paths.figures("visualise")
-        for name, (layer, *_) in shown.items():
+        for name, places in maps.items():
             demo = named if name == first else {}
             figures.save(draw_kernels(learnt[name], initial[name], demo), folder / f"kernels_{name}.png")
-            figures.save(draw_activations(maps[layer], name), folder / f"activations_{name}.png")
+            figures.save(draw_activations(next(iter(places.values())), name), folder / f"activations_{name}.png")
         chosen = learnt[first][:, :, 0, settings.filter]
-        followed = {layer: maps[layer][:, :, settings.filter] for layer in shown[first]}
+        followed = {layer: activation[:, :, settings.filter] for layer, activation in maps[first].items()}
         figures.save(draw_followed(image, chosen, followed, settings.filter), folder / "filter.png")
 
         measured = np.asarray(prepare.load("train").images[: demo_settings.measured_images])
@@ -137,7 +139,7 @@ def main() -> None:
             paths.metrics("visualise"),
             {
                 "visualise_image": index,
-                "silent_maps": int((maps[shown[first][0]] == 0).all(axis=(0, 1)).sum()),
+                "silent_maps": int((next(iter(maps[first].values())) == 0).all(axis=(0, 1)).sum()),
                 "learnt_edge_auroc": float(np.mean(edge["learnt"])) if edge["learnt"] else None,
                 "learnt_edge_auroc_lowest": min(edge["learnt"], default=None),
                 "learnt_edge_auroc_highest": max(edge["learnt"], default=None),

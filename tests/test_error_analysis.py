@@ -130,12 +130,11 @@ def test_the_gallery_shows_the_table_in_its_order_by_class_names(count, names, l
     probabilities, predicted, _ = answers(count)
     table = error_analysis.wrong_images(probabilities, predicted, (predicted + 1) % 4)
     images = np.random.default_rng(1).integers(0, 256, (count, 3, 3), np.uint8)
-    drawn = [axes for axes in error_analysis.draw_wrong(images, table, names).axes if axes.images]
-    assert len(drawn) == count
-    for axes, image, row in zip(drawn, images, table.itertuples(), strict=True):
-        np.testing.assert_array_equal(axes.images[0].get_array(), image)
+    (axes,) = error_analysis.draw_wrong(images, table, names).axes
+    for drawn, title, image, row in zip(axes.images, axes.texts, images, table.itertuples(), strict=True):
+        np.testing.assert_array_equal(drawn.get_array(), image)
         answer = f"{names[row.predicted]} ({row.probability_of_predicted:.2f})"
-        assert axes.get_title() == f"{names[row.label]} →{line}{answer}"
+        assert title.get_text() == f"{names[row.label]} →{line}{answer}"
 
 
 def test_the_gallery_says_when_no_image_is_wrong():

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from pipeline import error_analysis, figures, kernel_demo, train, visualise
 from pipeline.datasets import KNOWN
-from pipeline.kernels import LAPLACIAN, random_kernels, response
+from pipeline.kernels import LAPLACIAN, random_kernels
+from pipeline.responses import response
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
 EDGES = response(IMAGE, LAPLACIAN)
@@ -128,10 +129,10 @@ def test_every_text_can_be_read_and_every_picture_seen(draw, number, monkeypatch
     first, second = np.nonzero(np.triu(overlap(boxes, boxes), k=1))
     assert list(zip(words[first], words[second], strict=True)) == []
     for axes in figure.axes:
-        if axes.images:
-            picture = axes.get_window_extent()
+        for image in axes.images:
+            picture = image.get_window_extent()
             assert min(picture.size) > 0.35 * figure.dpi
-            strange = [text.axes is not axes for text in texts]
+            strange = [text.axes is not axes or len(axes.images) > 1 for text in texts]
             assert list(words[strange & overlap(boxes, picture.get_points()[None])[:, 0]]) == []
 
 
@@ -153,13 +154,28 @@ def test_a_figure_saves_to_the_same_bytes_again_without_time_or_software(tmp_pat
 )
 def test_the_images_of_a_grid_have_the_scale_that_was_asked_for(scale, limits, colours):
     figure = figures.image_grid(PICTURES, ["a", "b", "c"], "heading", columns=2, scale=scale)
-    drawn = [axes for axes in figure.axes if axes.images]
-    assert [axes.images[0].get_clim() for axes in drawn] == limits
-    assert {axes.images[0].get_cmap().name for axes in drawn} == {colours}
-    assert [axes.get_title() for axes in drawn] == ["a", "b", "c"]
-    unused, *bar = [axes for axes in figure.axes if not axes.images]
-    assert not unused.axison
+    axes, *bar = figure.axes
+    assert [drawn.get_clim() for drawn in axes.images] == limits
+    assert {drawn.get_cmap().name for drawn in axes.images} == {colours}
     assert len(bar) == (scale != "own")
+
+
+@pytest.mark.parametrize(("count", "columns", "shape"), [(1, 8, (28, 28)), (5, 2, (3, 3)), (7, 3, (8, 20))])
+def test_each_image_of_a_mosaic_lies_undistorted_in_its_frame_under_its_title_and_apart_from_the_others(
+    count, columns, shape
+):
+    _, ((axes,),) = figures.canvas(1, 1, height=5.0)
+    figures.mosaic(axes, [numbers().random(shape)] * count, [str(number) for number in range(count)], columns)
+    left, right, bottom, top = np.transpose([drawn.get_extent() for drawn in axes.images])
+    np.testing.assert_allclose((bottom - top) / (right - left), shape[0] / shape[1])
+    boxes = np.stack([np.stack([left, top], 1), np.stack([right, bottom], 1)], 1)
+    assert not np.triu(overlap(boxes, boxes), k=1).any()
+    for box, title, frame in zip(boxes, axes.texts, axes.patches, strict=True):
+        x, y = title.get_position()
+        assert x == pytest.approx(box[:, 0].mean())
+        assert y < box[0, 1]
+        size = frame.get_extents().transformed(axes.transData.inverted()).size
+        np.testing.assert_allclose(np.abs(size), np.ptp(box, axis=0))
 
 
 @pytest.mark.parametrize(("names", "rotation"), [(["0", "10", "cat"], 0), (["0", "10", "bird"], 90)])

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from pipeline import kernel_demo
-from pipeline.kernels import LAPLACIAN, random_kernels, response
+from pipeline.kernels import LAPLACIAN, random_kernels
+from pipeline.responses import response
 
 IMAGE = synthetic_digits(1, 0).images[0]
 RESPONSE = response(IMAGE, LAPLACIAN)

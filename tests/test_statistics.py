@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest, mannwhitneyu
 
-from pipeline.statistics import auroc, confusion
+from pipeline.statistics import auroc, confusion, wilson
 
 scores = st.lists(st.integers(-3, 3), min_size=1, max_size=12).map(np.array)  # few values: many ties
 predictions = st.integers(1, 5).flatmap(
@@ -18,6 +19,13 @@ predictions = st.integers(1, 5).flatmap(
 def test_auroc_is_the_share_of_pairs_in_the_right_order(positive: np.ndarray, negative: np.ndarray):
     pairs = [(p > n) + (p == n) / 2 for p in positive for n in negative]
     assert auroc(positive, negative) == pytest.approx(sum(pairs) / len(pairs))
+
+
+@given(scores, scores)
+@settings(deadline=None, max_examples=50)
+def test_auroc_is_scipys_mann_whitney_statistic_over_all_pairs(positive: np.ndarray, negative: np.ndarray):
+    statistic = mannwhitneyu(positive, negative, method="asymptotic").statistic
+    assert auroc(positive, negative) == pytest.approx(statistic / (len(positive) * len(negative)))
 
 
 @given(scores, scores)
@@ -57,3 +65,13 @@ def test_classes_whose_pairs_pass_the_range_of_a_byte_are_told_apart():
     labels = np.array([20, 199], np.uint8)
     table = confusion(labels, labels[::-1], 200)
     assert np.argwhere(table).tolist() == [[20, 199], [199, 20]]
+
+
+@given(
+    st.integers(1, 10_000).flatmap(lambda count: st.tuples(st.integers(0, count), st.just(count))),
+    st.floats(0.5, 0.999),
+)
+@settings(deadline=None)
+def test_the_interval_is_scipys_wilson_interval(case: tuple[int, int], confidence: float):
+    expected = binomtest(*case).proportion_ci(confidence, method="wilson")
+    assert wilson(*case, confidence) == pytest.approx((expected.low, expected.high), abs=1e-12)

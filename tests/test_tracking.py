@@ -124,11 +124,13 @@ def test_a_stage_that_raises_ends_failed_with_its_traceback(copy: Clone) -> None
     assert run.info.status == "FAILED"
     (artifact,) = client.list_artifacts(run.info.run_id)
     assert "RuntimeError: boom" in Path(client.download_artifacts(run.info.run_id, artifact.path)).read_text()
+    waiting = list((copy.folder / ".convscope").glob("*/record.json"))
+    assert waiting == []
     assert complete_rows(copy) == set()
 
 
 def test_a_killed_training_is_closed_as_killed_by_the_next_stage(copy: Clone) -> None:
-    copy.set(train__epochs=50)
+    copy.set(train__epochs=2000)
     process = subprocess.Popen(
         ["dvc", "repro"], cwd=copy.folder, env=copy.environment(), start_new_session=True, stdout=subprocess.DEVNULL
     )
@@ -143,6 +145,32 @@ def test_a_killed_training_is_closed_as_killed_by_the_next_stage(copy: Clone) ->
     copy.run("python", "-m", "pipeline.publish")
     assert len(complete_rows(copy)) == 1
     assert [run.info.status for run in stage_runs(client, "train")] == ["KILLED"]
+
+
+def test_a_stage_repeated_alone_is_logged_at_once_and_in_a_whole_repro_with_publish(copy: Clone) -> None:
+    copy.repro("--force", "--single-item", "kernel_demo")
+    client = client_of(copy)
+    assert [run.info.status for run in stage_runs(client, "kernel_demo")] == ["FINISHED"]
+    copy.set(error_analysis__seed=31)
+    assert copy.repro() == ["error_analysis", "report", "publish"]
+    runs = {stage: stage_runs(client, stage)[0] for stage in ("error_analysis", "report", "publish")}
+    ends = [run.info.end_time for run in runs.values()]
+    assert ends == sorted(ends)
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert list((copy.folder / ".convscope").glob("*/record.json")) == []
+
+
+def test_a_killed_stage_and_one_that_waits_are_logged_by_the_next_that_has_mlflow_loaded(copy: Clone) -> None:
+    script = """
+import os, signal
+from pipeline import params, tracking
+with tracking.stage_run("report", params.load()):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert copy.run("python", "-c", script, check=False).returncode == -signal.SIGKILL
+    assert not (copy.folder / "mlflow.db").exists()
+    copy.run("python", "-m", "pipeline.publish")
+    assert [run.info.status for run in stage_runs(client_of(copy), "report")] == ["KILLED"]
 
 
 def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:

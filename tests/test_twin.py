@@ -1,12 +1,14 @@
 """The twin that trains against the network that it stands for: outputs, gradients, and the distribution of dropout."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from conftest import PROJECT
 
-from pipeline import model, params
+from pipeline import model, params, prepare, train
 from pipeline.backend import keras, seed_everything, tf
-from pipeline.twin import RISING, PooledConvolution, ShortDropout, twin
+from pipeline.twin import PARTS, RISING, PooledConvolution, ShortDropout, SideBySide, twin
 
 SETTINGS = params.load(PROJECT / "params.yaml").model
 SIZE = (13, 10)
@@ -37,7 +39,7 @@ KINDS = [
 @pytest.mark.parametrize("changes", KINDS, ids=str)
 def test_the_twin_answers_as_the_network_does(changes: dict[str, object]):
     original = network(**changes)
-    answers = twin(original).predict(IMAGES, verbose=0)
+    answers = twin(original, PARTS).predict(IMAGES, verbose=0)
     np.testing.assert_allclose(answers, original.predict(IMAGES, verbose=0), atol=1e-6)
 
 
@@ -45,7 +47,7 @@ def test_the_twin_answers_as_the_network_does(changes: dict[str, object]):
 def test_without_dropout_the_twins_gradients_are_the_networks(changes: dict[str, object]):
     original = network(**changes, dropout=0.0, dense_dropout=0.0)
     gradients = []
-    for learner in (original, twin(original)):
+    for learner in (original, twin(original, PARTS)):
         with tf.GradientTape() as tape:
             losses = keras.losses.sparse_categorical_crossentropy(LABELS, learner(IMAGES, training=True))
             loss = tf.reduce_mean(losses) + sum(learner.losses)
@@ -55,7 +57,7 @@ def test_without_dropout_the_twins_gradients_are_the_networks(changes: dict[str,
 
 
 def test_the_twin_pools_before_bias_and_activation_and_merges_dropouts_in_a_row():
-    layers = {type(layer): layer for layer in twin(network()).layers}
+    layers = {type(layer): layer for layer in twin(network(), PARTS).network.layers}
     assert PooledConvolution in layers
     assert keras.layers.MaxPooling2D not in layers
     assert layers[ShortDropout].rate == 1 - 0.75 * 0.5
@@ -63,20 +65,54 @@ def test_the_twin_pools_before_bias_and_activation_and_merges_dropouts_in_a_row(
 
 @pytest.mark.parametrize("changes", [{"activation": "gelu"}, {"activation": "silu"}, {"pooling": "average"}])
 def test_what_does_not_commute_with_the_pooling_stays_in_its_place(changes: dict[str, object]):
-    assert PooledConvolution not in {type(layer) for layer in twin(network(**changes)).layers}
+    assert PooledConvolution not in {type(layer) for layer in twin(network(**changes), PARTS).network.layers}
 
 
 @pytest.mark.parametrize(("dropout", "dense_dropout"), [(0.0, 0.5), (0.5, 0.0), (0.0, 0.0)])
 def test_the_twin_learns_where_a_dropout_is_off(dropout: float, dense_dropout: float):
-    learner = twin(network(dropout=dropout, dense_dropout=dense_dropout))
+    learner = twin(network(dropout=dropout, dense_dropout=dense_dropout), PARTS)
     learner.fit(IMAGES, LABELS, verbose=0)
-    rates = [layer.rate for layer in learner.layers if isinstance(layer, ShortDropout)]
+    rates = [layer.rate for layer in learner.network.layers if isinstance(layer, ShortDropout)]
     assert rates == [rate for rate in (dropout, dense_dropout) if rate]
 
 
 def test_dropouts_with_a_layer_between_stay_two():
-    rates = [layer.rate for layer in twin(network(dense=(6,))).layers if isinstance(layer, ShortDropout)]
+    rates = [layer.rate for layer in twin(network(dense=(6,)), PARTS).network.layers if isinstance(layer, ShortDropout)]
     assert rates == [0.25, 0.5]
+
+
+@pytest.mark.parametrize("count", [PARTS, PARTS + 1, 3 * PARTS - 1])
+def test_a_batch_of_any_size_goes_through_in_parts_in_its_order(count: int):
+    original = network()
+    images = np.random.default_rng(count).integers(0, 256, (count, *SIZE), np.uint8)
+    seen = []
+
+    class Watched(keras.layers.Layer):
+        def call(self, images: tf.Tensor) -> tf.Tensor:
+            tf.py_function(lambda part: seen.append(len(part)), [images], [])
+            return images
+
+    answers = SideBySide(keras.Sequential([Watched(), original]))(images)
+    np.testing.assert_allclose(answers, original(images), atol=1e-6)
+    assert len(seen) == PARTS
+    assert sum(seen) == count
+    assert max(seen) - min(seen) <= 1
+
+
+@pytest.mark.parametrize(("images", "parted"), [(8, True), (9, False), (11, False), (12, True), (3, False)])
+def test_a_batch_too_small_for_parts_is_left_whole_and_learnt_from(images: int, parted: bool, monkeypatch):
+    learners = []
+    monkeypatch.setattr(train, "twin", lambda *arguments: learners.append(twin(*arguments)) or learners[-1])
+    split = prepare.Split(np.zeros((images, *SIZE), np.uint8), (np.arange(images) % 3).astype(np.uint8))
+    settings = params.load(PROJECT / "params.yaml").train.model_copy(update={"batch_size": 8, "epochs": 1})
+    history, _ = train.fit(network(), split, split, settings, SimpleNamespace(log_epoch=lambda *_: None))
+    assert isinstance(learners[0], SideBySide) == parted
+    assert np.isfinite(history["val_loss"]).all()
+
+
+def test_batch_normalisation_sees_the_whole_batch():
+    assert isinstance(twin(network(), PARTS), SideBySide)
+    assert not isinstance(twin(network(batch_normalization=True), PARTS), SideBySide)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.25, 0.625, 0.999])

@@ -15,9 +15,13 @@ def random() -> np.random.Generator:
     return np.random.default_rng(1)
 
 
-def pictures_of(figure):
-    """The axes with an image in them: neither colour bars nor empty places."""
+def mosaics_of(figure):
+    """The axes with images in them, not the colour bars."""
     return [axes for axes in figure.axes if axes.images]
+
+
+def titles_of(axes):
+    return [text.get_text() for text in axes.texts]
 
 
 def test_a_filters_picture_is_its_strongest_channel(random):
@@ -40,26 +44,24 @@ def test_convolving_with_the_flipped_kernel_is_cross_correlating_with_the_kernel
 def test_kernels_before_and_after_training_share_one_symmetric_scale(filters, random):
     learnt, initial = random.normal(size=(2, 3, 3, 1, filters))
     initial[0, 0, 0, 0] = -9  # the largest of all lies among the kernels before training, and is negative
-    panels = visualise.draw_kernels(learnt, initial, {}).subfigs
-    headings = [panel.get_suptitle() for panel in panels]
+    panels = mosaics_of(visualise.draw_kernels(learnt, initial, {}))
+    headings = [panel.get_title() for panel in panels]
     assert headings == [f"learnt: the {filters} filters after training", "before training, on the same scale"]
     for panel, kernels in zip(panels, (learnt, initial), strict=True):
-        places = pictures_of(panel)
-        assert [axes.get_title() for axes in places] == [str(number) for number in range(filters)]
-        for number, axes in enumerate(places):
-            np.testing.assert_array_equal(axes.images[0].get_array(), kernels[:, :, 0, number])
-            assert axes.images[0].get_clim() == (-9, 9)
+        assert titles_of(panel) == [str(number) for number in range(filters)]
+        for kernel, drawn in zip(np.moveaxis(kernels[:, :, 0], -1, 0), panel.images, strict=True):
+            np.testing.assert_array_equal(drawn.get_array(), kernel)
+            assert drawn.get_clim() == (-9, 9)
 
 
 def test_the_demos_kernels_stand_below_each_over_its_largest_value(random):
     learnt = random.normal(size=(3, 3, 1, 2))
     demo = {"0": -random.random((3, 3)), "Laplace": LAPLACIAN}
-    _, _, panel = visualise.draw_kernels(learnt, learnt, demo).subfigs
-    places = pictures_of(panel)
-    assert [axes.get_title() for axes in places] == list(demo)
-    for axes, kernel in zip(places, demo.values(), strict=True):
-        np.testing.assert_allclose(axes.images[0].get_array(), kernel / np.abs(kernel).max())
-        assert axes.images[0].get_clim() == (-1, 1)
+    _, _, panel = mosaics_of(visualise.draw_kernels(learnt, learnt, demo))
+    assert titles_of(panel) == list(demo)
+    for drawn, kernel in zip(panel.images, demo.values(), strict=True):
+        np.testing.assert_allclose(drawn.get_array(), kernel / np.abs(kernel).max())
+        assert drawn.get_clim() == (-1, 1)
 
 
 @pytest.mark.parametrize("filters", [1, 9])
@@ -67,11 +69,11 @@ def test_activation_maps_come_in_filter_order_on_one_scale_from_zero(filters, ra
     maps = random.random((6, 5, filters))
     figure = visualise.draw_activations(maps, "convolution_2")
     assert figure.get_suptitle() == f"convolution_2: {filters} activation maps of 6x5"
-    places = pictures_of(figure)
-    assert [axes.get_title() for axes in places] == [str(number) for number in range(filters)]
-    for number, axes in enumerate(places):
-        np.testing.assert_array_equal(axes.images[0].get_array(), maps[:, :, number])
-        assert axes.images[0].get_clim() == (0, maps.max())
+    (axes,) = mosaics_of(figure)
+    assert titles_of(axes) == [str(number) for number in range(filters)]
+    for number, drawn in enumerate(axes.images):
+        np.testing.assert_array_equal(drawn.get_array(), maps[:, :, number])
+        assert drawn.get_clim() == (0, maps.max())
 
 
 def test_a_filter_is_followed_from_the_image_over_its_kernel_through_every_layer(random):

@@ -1,0 +1,97 @@
+"""What is to be said of one execution of a stage: a record on disk, until MLflow has it.
+
+So nothing is lost when the store goes away or the process is killed, and a stage that works for half a second need not
+load MLflow for two: the next one that has it loaded says it.
+"""
+
+import platform
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pipeline import files, store
+
+
+@dataclass
+class Record:
+    """One execution of a stage, in MLflow's terms."""
+
+    stage: str
+    store: str  # where it belongs
+    params: dict[str, Any]
+    inputs: dict[str, str]  # hash by path
+    tags: dict[str, str]
+    host: str = field(default_factory=platform.node)
+    process: str = field(default_factory=lambda: _identity(psutil.Process()))
+    start_time: int = field(default_factory=lambda: now())
+    end_time: int | None = None
+    status: str = "RUNNING"
+    metrics: list[dict[str, Any]] = field(default_factory=list)  # points: key, value, timestamp, step
+    sent: int = 0  # points that MLflow has
+    run_id: str | None = None  # in MLflow, once it is there
+    traceback: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """The record's own folder; a result of the stage lies there under artifacts/ until it is logged."""
+        return waiting() / f"{self.start_time}-{self.stage}-{self.process}"
+
+    def add_points(self, metrics: dict[str, float], step: int = 0) -> None:
+        """Add a point of each metric, taken now."""
+        time_now = now()
+        self.metrics += [
+            {"key": key, "value": value, "timestamp": time_now, "step": step} for key, value in metrics.items()
+        ]
+
+    def keep_results(self, places: list[Path]) -> None:
+        """Copy result files and folders aside: the workspace may hold others by the time this is logged."""
+        for place in places:
+            copy = shutil.copytree if place.is_dir() else shutil.copyfile
+            target = self.folder / "artifacts" / place
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copy(place, target)
+
+    def save(self) -> None:
+        """Write the record down."""
+        files.write_json(self.folder / "record.json", asdict(self))
+
+    def drop(self) -> None:
+        """Remove the record: MLflow has all of it."""
+        shutil.rmtree(self.folder)
+
+    def is_over(self) -> bool:
+        """Tell whether the execution has ended, be it that its process is gone."""
+        return self.status != "RUNNING" or (self.host == platform.node() and not _is_alive(self.process))
+
+
+def waiting() -> Path:
+    """Return the folder of the records that MLflow does not have yet."""
+    return store.root() / ".convscope"
+
+
+def ended() -> list[Record]:
+    """Return the records of the present store whose execution is over, the first one first."""
+    records = [Record(**files.read_json(path)) for path in waiting().glob("*/record.json")]
+    mine = [record for record in records if record.store == store.uri() and record.is_over()]
+    return sorted(mine, key=lambda record: record.start_time)
+
+
+def now() -> int:
+    """Return the time in milliseconds, as MLflow counts it."""
+    return int(time.time() * 1000)
+
+
+def _identity(process: psutil.Process) -> str:
+    """Return a process's number and start, which tells it from a later one that gets the same number."""
+    return f"{process.pid}@{process.create_time()}"
+
+
+def _is_alive(process: str) -> bool:
+    try:
+        return _identity(psutil.Process(int(process.partition("@")[0]))) == process
+    except psutil.NoSuchProcess:
+        return False
