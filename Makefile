@@ -1,7 +1,8 @@
 # `make` rebuilds every number, table and figure; `make help` lists the rest.
 .DEFAULT_GOAL := repro
-.PHONY: help repro test test-fast lint ui bench lock clean
+.PHONY: help repro test test-fast lint ui queue bench lock clean
 PYTHON ?= python3
+JOBS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -29,6 +30,11 @@ lint: .venv/complete ## check format, lint and types
 ui: .venv/complete ## open the MLflow UI on this project's runs
 	@echo "make ui: the MLflow UI, in some seconds at the address below; Ctrl-C ends it"
 	@python -m pipeline.ui
+
+queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a time, each with its share of the cores
+	@echo "make queue: the queued experiments, $(JOBS) at a time; dvc exp show lists the results"
+	@threads=$$(( ($$(getconf _NPROCESSORS_ONLN) + $(JOBS) - 1) / $(JOBS) )); \
+		TF_NUM_INTEROP_THREADS=$$threads TF_NUM_INTRAOP_THREADS=$$threads dvc exp run --run-all --jobs $(JOBS)
 
 bench: .venv/complete ## time the pipeline against its peers; ONLY=cold runs one part
 	@echo "make bench: about forty minutes in all; figures in benchmarks/README.md"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PAIRS = 5  # counted, after a warm-up
 
@@ -18,7 +19,7 @@ class Cost:
     seconds: float
     cpu_seconds: float
     memory_mb: float  # the peak of its largest process; Linux counts from what the starting process held
-    output: str
+    lines: list[tuple[float, str]]  # what it printed, with the seconds since its start
 
 
 def run(command: list[str], folder: Path, **environment: str) -> Cost:
@@ -33,18 +34,20 @@ def run(command: list[str], folder: Path, **environment: str) -> Cost:
     )
     assert process.stdout is not None
     with process.stdout:
-        output = process.stdout.read()
+        lines = [(time.perf_counter() - started, line) for line in process.stdout]
     _, process.returncode, usage = os.wait4(process.pid, 0)  # subprocess itself would not tell the usage
     seconds = time.perf_counter() - started
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{output}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output)
+        raise RuntimeError(f"{' '.join(command)} failed:\n{''.join(line for _, line in lines)}")
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, lines)
 
 
-def alternate(sides: Mapping[str, Callable[[], Cost]], pairs: int = PAIRS) -> dict[str, list[Cost]]:
-    """Return the costs of each side, run in turn; the first round warms up and is not counted."""
+def alternate(
+    sides: Mapping[str, Callable[[], Cost]], pairs: int = PAIRS, warm_up: bool = True
+) -> dict[str, list[Cost]]:
+    """Return the costs of each side, run in turn; a first round that warms up is not counted."""
     costs: dict[str, list[Cost]] = {name: [] for name in sides}
-    for number in range(pairs + 1):
+    for number in range(0 if warm_up else 1, pairs + 1):
         for name, side in sides.items():
             cost = side()
             print(f"  {'warm-up' if not number else f'{number}/{pairs}'} {name}: {cost.seconds:.1f} s", flush=True)
@@ -56,6 +59,21 @@ def alternate(sides: Mapping[str, Callable[[], Cost]], pairs: int = PAIRS) -> di
 def spread(values: list[float]) -> dict[str, float]:
     """Return median, lowest and highest."""
     return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
+
+
+def compared(costs: dict[str, list[Cost]], above: str, below: str) -> dict[str, Any]:
+    """Return each side's cost, and the ratios of time, pair by pair."""
+    figures: dict[str, Any] = {
+        name: {
+            "seconds": spread([cost.seconds for cost in side]),
+            "cpu_seconds": spread([cost.cpu_seconds for cost in side]),
+            "memory_mb": spread([cost.memory_mb for cost in side]),
+        }
+        for name, side in costs.items()
+    }
+    for name, measure in (("ratio", "seconds"), ("cpu_ratio", "cpu_seconds")):
+        figures[name] = ratio(*([getattr(cost, measure) for cost in costs[side]] for side in (above, below)))
+    return figures
 
 
 def ratio(above: list[float], below: list[float]) -> dict[str, float]:

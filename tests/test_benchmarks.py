@@ -46,7 +46,7 @@ def test_sides_alternate_and_the_first_round_is_not_counted():
 
     def side(name: str) -> Cost:
         order.append(name)
-        return Cost(len(order), 0, 0, "")
+        return Cost(len(order), 0, 0, [])
 
     costs = alternate({"a": lambda: side("a"), "b": lambda: side("b")}, pairs=2)
     assert "".join(order) == "ababab"
@@ -63,7 +63,7 @@ def test_a_command_costs_its_time_its_cpu_time_and_the_memory_of_its_children(tm
     cost = run(
         [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"], tmp_path
     )
-    assert cost.output == "done\n"
+    assert [line for _, line in cost.lines] == ["done\n"]
     assert 0.3 < cost.seconds < 30
     assert cost.cpu_seconds < cost.seconds + 0.1
     assert cost.memory_mb > 300
@@ -78,4 +78,4 @@ def test_an_unknown_part_is_refused_with_those_there_are():
     command = [sys.executable, "-m", "benchmarks", "warm"]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert result.returncode == 2
-    assert "unknown part warm; allowed are cold, idle, throughput, growth" in result.stderr
+    assert "unknown part warm; allowed are cold, idle, throughput, accuracy, growth, experiments" in result.stderr

@@ -30,6 +30,7 @@ EXPECTED = {
     | {"model.filters": [32, 64], "model.dense": [128]}
     | {"train.epochs": 12, "train.schedule": "cosine"},
     "best": FULL,
+    "fast": FULL | {"train.epochs": 2},
 }
 
 

@@ -1,4 +1,4 @@
-"""The article's network in JAX with optax: `python jax_fit.py <MNIST folder>`."""
+"""The article's network in JAX with optax: `python article_jax.py <MNIST folder>`."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The article's network by plain Keras `fit`, as in the notebook: `python keras_fit.py <MNIST folder>`."""
+"""The article's network by plain Keras `fit`, as in the notebook: `python article_keras.py <MNIST folder>`."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The article's network as this pipeline trains it: `python ours.py <MNIST folder>`, in the project's environment."""
+"""The article's network as this pipeline trains it: `python article_ours.py <MNIST folder>`."""
 
 import gc
 
@@ -12,15 +12,16 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 from clock import measure, mnist
 
 from pipeline import model, params, train
-from pipeline.backend import seed_everything
-from pipeline.twin import twin
+from pipeline.backend import seed_everything, spread_over
+from pipeline.twin import PARTS, twin
 
 gc.enable()
 x, y, xt, yt = mnist(Path(sys.argv[1]))
 settings = params.load(Path(__file__).parents[2] / "params.yaml")
+spread_over(PARTS)
 seed_everything(0)
 network = train.compiled(model.build(settings.model, (28, 28), 10), settings.train, len(x))
-fast = twin(network)
+fast = twin(network, PARTS)
 
 
 def epoch(validate: bool) -> float:

@@ -1,4 +1,4 @@
-"""The article's network in PyTorch: `python pytorch.py <MNIST folder>`."""
+"""The article's network in PyTorch: `python article_pytorch.py <MNIST folder>`."""
 
 import sys
 from pathlib import Path

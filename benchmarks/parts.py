@@ -1,0 +1,203 @@
+"""What is measured, a function a part: from a scratch folder and a folder with MNIST to the part of results.json."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count, pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from benchmarks.pairs import Cost, alternate, compared, ratio, run, spread
+
+PROJECT = Path(__file__).parents[1]
+PEERS = PROJECT / "benchmarks/peers"
+STAGES = list(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
+TITLES = {"ours": "this pipeline", "keras": "plain Keras", "pytorch": "PyTorch", "jax": "JAX"}
+EXPERIMENTS = 8
+CORES = psutil.cpu_count()
+
+
+def cold(scratch: Path, mnist: Path) -> dict[str, Any]:
+    """Run every stage, tracked, against the article's notebook as one plain script."""
+    folder = _clone(scratch / "cold", mnist)
+    script = [sys.executable, str(PROJECT / "benchmarks/notebook.py"), str(mnist), str(scratch / "figures")]
+    costs = alternate(
+        {"pipeline": lambda: run(["dvc", "repro", "--force"], folder), "script": lambda: run(script, scratch)}
+    )
+    return compared(costs, "pipeline", "script")
+
+
+def idle(scratch: Path, mnist: Path) -> dict[str, Any]:
+    """Time a repro with nothing to do, one with a downstream change, and where the seconds of a whole one go."""
+    folder = _clone(scratch / "idle", mnist)
+    seeds = count(1)
+
+    def downstream() -> Cost:
+        _change(folder, error_analysis={"seed": next(seeds)})
+        return run(["dvc", "repro"], folder)
+
+    costs = alternate(
+        {
+            "nothing": lambda: run(["dvc", "repro"], folder),
+            "downstream": downstream,
+            "everything": lambda: run(["dvc", "repro", "--force"], folder),
+            **{stage: lambda stage=stage: _imports(stage, folder) for stage in STAGES},  # type: ignore[misc]
+        }
+    )
+    whole = [_seconds_a_stage(cost) for cost in costs["everything"]]
+    stages = {
+        stage: {
+            "whole": spread([seconds[stage] for seconds in whole]),
+            "imports": spread([cost.seconds for cost in costs[stage]]),
+            "work": spread([row.data.metrics["seconds"] for row in _stage_runs(folder, stage)[: len(whole)]]),
+        }
+        for stage in STAGES
+    }
+    figures = {name: spread([cost.seconds for cost in costs[name]]) for name in ("nothing", "downstream", "everything")}
+    return figures | {"start": spread([seconds["start"] for seconds in whole]), "stages": stages}
+
+
+def throughput(scratch: Path, mnist: Path) -> dict[str, Any]:
+    """Train the article's network here, with plain Keras fit, with PyTorch and with JAX."""
+    measured = _measured_by_peers(["ours", "keras", "pytorch", "jax"], "article", scratch, mnist)
+    figures: dict[str, Any] = {
+        name: {key: spread([row[key] for row in rows]) for key in rows[0]} for name, rows in measured.items()
+    }
+    for name in measured.keys() - {"ours"}:
+        for key in ("images_a_second", "images_a_second_validated"):
+            figures[name][f"ratio_{key}"] = ratio(
+                [row[key] for row in measured["ours"]], [row[key] for row in measured[name]]
+            )
+    return figures
+
+
+def accuracy(scratch: Path, mnist: Path) -> dict[str, Any]:
+    """Train until 99.0 % of the test set are right: here, and the networks of Keras's and of PyTorch's example."""
+    measured = _measured_by_peers(["ours", "keras", "pytorch"], "race", scratch, mnist, warm_up=False)
+    figures: dict[str, Any] = {
+        name: {"mean": sum(row["seconds"] for row in rows) / len(rows)}
+        | {key: spread([row[key] for row in rows]) for key in rows[0]}
+        for name, rows in measured.items()
+    }
+    for name in measured.keys() - {"ours"}:
+        figures[name]["ratio"] = ratio(
+            [row["seconds"] for row in measured[name]], [row["seconds"] for row in measured["ours"]]
+        )
+    return figures
+
+
+def growth(scratch: Path, mnist: Path) -> dict[str, Any]:
+    """Time and peak memory of four stages as the training set grows by shifted copies."""
+    figures: dict[str, Any] = {}
+    for times in (1, 2, 5, 10):
+        own = scratch / f"mnist_{times}"
+        subprocess.run([sys.executable, "-m", "benchmarks.grow", mnist, own, str(times)], cwd=PROJECT, check=True)
+        folder = scratch / f"growth_{times}"
+        subprocess.run(["git", "clone", "--quiet", PROJECT, folder], check=True)
+        _change(folder, fetch={"dataset": str(own)}, prepare={"train_size": "all"}, train={"epochs": 1})
+        figures[str(times)] = {}
+        for stage in ("fetch", "prepare", "train", "evaluate", "error_analysis"):
+            cost = run([sys.executable, "-m", f"pipeline.{stage}"], folder)
+            (latest, *_) = _stage_runs(folder, stage)
+            figures[str(times)][stage] = {
+                "seconds": latest.data.metrics["seconds"],
+                "memory_mb": latest.data.metrics["peak_memory_mb"],
+            }
+            print(f"  {times}x {stage}: {cost.seconds:.1f} s, {cost.memory_mb:.0f} MB", flush=True)
+        shutil.rmtree(own)
+        shutil.rmtree(folder)
+    return figures
+
+
+def experiments(scratch: Path, mnist: Path) -> dict[str, Any]:
+    """Run eight small experiments that share prepare, one after another and two at a time."""
+    folder = _clone(scratch / "experiments", mnist)
+    seeds = count(1)
+
+    def queued(jobs: int) -> Cost:
+        for _ in range(EXPERIMENTS):
+            run(["dvc", "exp", "run", "--queue", "-S", f"train.seed={next(seeds)}", "-S", "train.epochs=2"], folder)
+        share = {f"TF_NUM_{kind}_THREADS": str(max(CORES // jobs, 1)) for kind in ("INTEROP", "INTRAOP")}
+        return run(["dvc", "exp", "run", "--run-all", "--jobs", str(jobs)], folder, **share)  # what make queue does
+
+    costs = alternate({"one": lambda: queued(1), "two": lambda: queued(2)})
+    published = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    rows = published.search_runs([published.get_experiment_by_name("convscope").experiment_id])
+    return compared(costs, "one", "two") | {
+        "prepare_executed": len(_stage_runs(folder, "prepare")),
+        "complete_runs": len(rows) - 1,  # without the clone's first
+    }
+
+
+def _clone(folder: Path, mnist: Path) -> Path:
+    """Clone the project as committed, with MNIST from a folder, and run it once."""
+    subprocess.run(["git", "clone", "--quiet", PROJECT, folder], check=True)
+    _change(folder, fetch={"source": str(mnist)})
+    run(["dvc", "repro"], folder)
+    return folder
+
+
+def _change(folder: Path, **sections: dict[str, Any]) -> None:
+    """Change settings in a clone's params.yaml."""
+    path = folder / "params.yaml"
+    settings = yaml.safe_load(path.read_text())
+    for section, values in sections.items():
+        settings[section] |= values
+    path.write_text(yaml.safe_dump(settings, sort_keys=False))
+
+
+def _imports(stage: str, folder: Path) -> Cost:
+    """Start Python and import what a stage does, as the stage does."""
+    return run([sys.executable, "-c", f"import gc; gc.disable(); import os, pipeline.{stage}; os._exit(0)"], folder)
+
+
+def _seconds_a_stage(repro: Cost) -> dict[str, float]:
+    """Return how long `dvc repro` was at each stage, and before the first as `start`."""
+    begins = [
+        (match[1], seconds) for seconds, line in repro.lines if (match := re.match(r"Running stage '(\w+)'", line))
+    ]
+    return {
+        name: end - begin for (name, begin), (_, end) in pairwise([("start", 0.0), *begins, ("end", repro.seconds)])
+    }
+
+
+def _stage_runs(folder: Path, stage: str) -> list[Run]:
+    """Return the tracked runs of a stage, the latest first."""
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("convscope-stages").experiment_id
+    return list(client.search_runs([experiment], f"tags.stage = '{stage}'"))
+
+
+def _measured_by_peers(
+    names: list[str], script: str, scratch: Path, mnist: Path, warm_up: bool = True
+) -> dict[str, list[dict[str, float]]]:
+    """Return what a script prints in each round with each peer, an environment of their own around the foreign ones."""
+    python = scratch / "peers/bin/python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", scratch / "peers"], check=True)
+        requirements = PROJECT / "benchmarks/requirements.txt"
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", requirements], check=True)
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+    seeds: dict[str, Iterator[int]] = {name: count() for name in names}
+
+    def side(name: str) -> Callable[[], Cost]:
+        interpreter = sys.executable if name in ("ours", "keras") else str(python)
+        command = [interpreter, str(PEERS / f"{script}_{name}.py"), str(mnist)]
+        return lambda: run([*command, str(next(seeds[name]))], scratch, **quiet)
+
+    costs = alternate({name: side(name) for name in names}, warm_up=warm_up)
+    return {name: [json.loads(cost.lines[-1][1]) for cost in rounds] for name, rounds in costs.items()}
+
+
+PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
+    "cold": cold, "idle": idle, "throughput": throughput, "accuracy": accuracy, "growth": growth,
+    "experiments": experiments,
+}  # fmt: skip
