@@ -46,7 +46,8 @@ def digest(places: list[Path]) -> str:
     for place in sorted(places):
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             if path.is_file():
-                total.update(path.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+                with path.open("rb") as file:
+                    total.update(path.as_posix().encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,15 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from pipeline import figures, files, model, paths, prepare
-from pipeline.backend import keras, seed_everything, spread_over
+from pipeline.backend import keras, seed_everything, spread_over, tf
 from pipeline.errors import UserError
 from pipeline.params import Train
 from pipeline.stage import stage
 from pipeline.tracking import StageRun
 from pipeline.twin import PARTS, twin
+
+STREAM_ABOVE = 64 * 2**20  # bytes of training images; below, Keras shuffles them all in memory, which is quicker
+BLOCK = 32  # batches
 
 
 class LogEpochs(keras.callbacks.Callback):  # type: ignore[misc]
@@ -74,6 +78,24 @@ def targets(labels: NDArray[np.uint8], classes: int, settings: Train) -> NDArray
     return np.eye(classes, dtype=np.float32)[labels] if settings.label_smoothing else labels
 
 
+def streamed(images: NDArray[np.uint8], wanted: NDArray[Any], settings: Train) -> Any:
+    """Return batches of images (n, height, width) and targets, in another order each epoch, as they are needed.
+
+    Keras keeps three copies of an array that it trains on; a block of batches is all that is copied here.
+    """
+    random = np.random.default_rng(settings.seed)
+
+    def blocks() -> Iterator[tuple[NDArray[np.uint8], NDArray[Any]]]:
+        order = random.permutation(len(images))
+        for start in range(0, len(order), BLOCK * settings.batch_size):
+            chosen = order[start : start + BLOCK * settings.batch_size]
+            yield images[chosen], wanted[chosen]
+
+    kinds = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in (images, wanted))
+    batches = tf.data.Dataset.from_generator(blocks, output_signature=kinds).rebatch(settings.batch_size)
+    return batches.apply(tf.data.experimental.assert_cardinality(math.ceil(len(images) / settings.batch_size)))
+
+
 def class_weights(labels: NDArray[np.uint8], classes: int) -> dict[int, float]:
     """Return the weights under which every class counts the same, and an image 1 on average."""
     counts = np.bincount(labels, minlength=classes)
@@ -96,14 +118,18 @@ def fit(
     if settings.early_stopping:
         stopping = keras.callbacks.EarlyStopping(patience=settings.early_stopping, restore_best_weights=True)
         callbacks.append(stopping)
+    wanted = targets(train.labels, classes, settings)
+    if train.images.nbytes > STREAM_ABOVE:
+        data = {"x": streamed(train.images, wanted, settings), "shuffle": False}
+    else:
+        data = {"x": np.asarray(train.images), "y": wanted, "batch_size": settings.batch_size}
     progress = fast.fit(
-        np.asarray(train.images),
-        targets(train.labels, classes, settings),
-        batch_size=settings.batch_size,
+        **data,
         epochs=settings.epochs,
         validation_data=(np.asarray(validation.images), targets(validation.labels, classes, settings)),
         class_weight=class_weights(train.labels, classes) if settings.class_weights else None,
         callbacks=callbacks,
+        validation_batch_size=settings.batch_size,
         verbose=1 if sys.stdout.isatty() else 2,  # a bar, or in a log file a line an epoch
     )
     network.set_weights(fast.get_weights())
