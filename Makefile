@@ -37,7 +37,7 @@ queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a tim
 		TF_NUM_INTEROP_THREADS=$$threads TF_NUM_INTRAOP_THREADS=$$threads dvc exp run --run-all --jobs $(JOBS)
 
 bench: .venv/complete ## time the pipeline against its peers; ONLY=cold runs one part
-	@echo "make bench: about forty minutes in all; figures in benchmarks/README.md"
+	@echo "make bench: about fifty-five minutes in all; figures in benchmarks/README.md"
 	@python -m benchmarks $(ONLY)
 
 lock: .venv/complete ## write requirements.lock anew from pyproject.toml
