@@ -136,6 +136,7 @@ def test_a_killed_training_is_closed_as_killed_by_the_next_stage(copy: Clone) ->
     )
     wait_for((copy.folder / "mlflow.db").exists)
     client = client_of(copy)
+    wait_for(lambda: client.get_experiment_by_name("convscope-stages"))
     wait_for(lambda: [run for run in stage_runs(client, "train") if "val_loss" in run.data.metrics])  # it trains
     assert stage_runs(client, "train")[0].info.status == "RUNNING"
     os.killpg(process.pid, signal.SIGKILL)
