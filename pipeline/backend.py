@@ -67,4 +67,5 @@ def spread_over(parts: int) -> None:
 
     To be called before TensorFlow computes anything.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(max((os.cpu_count() or 1) // parts, 1))
+    cores = int(os.environ.get("TF_NUM_INTEROP_THREADS") or os.cpu_count() or 1)
+    tf.config.threading.set_intra_op_parallelism_threads(max(cores // parts, 1))

@@ -55,11 +55,11 @@ def main() -> None:
     """Write the probabilities of every test image, the scores, and the activation maps of the image that is shown."""
     with stage("evaluate") as run:
         test = prepare.load("test")
+        chosen = run.params.visualise
+        index = prepare.choose(chosen.image, test.images, chosen.seed, "visualise.image")
         network = model.load(paths.MODEL)
         probabilities = network.predict(np.asarray(test.images), batch_size=500, verbose=0)
         predicted = probabilities.argmax(axis=1).astype(np.uint8)
-        chosen = run.params.visualise
-        index = prepare.choose(chosen.image, test.images, chosen.seed, "visualise.image")
         maps = model.activations(network, np.asarray(test.images[index]))
         files.write_arrays(paths.ACTIVATIONS, image=np.array(index), **maps)
         files.write_arrays(paths.PREDICTIONS, probabilities=probabilities, predicted=predicted, labels=test.labels)

@@ -1,6 +1,5 @@
 """Runs in MLflow: the store made safely and reached within seconds, and the records of stages logged in it."""
 
-import contextlib
 import logging
 import os
 import sys
@@ -20,12 +19,13 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 STAGES = "convscope-stages"  # the MLflow experiment with a run for every execution of a stage
 EXPERIMENTS = "convscope"  # the MLflow experiment with one complete run for every experiment
-STORE_ERRORS = (MlflowException, OSError)
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 # what a store that answers says of a run that it will never take, one that somebody deleted, say
-REFUSALS = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "BAD_REQUEST")
+REFUSALS = ("INVALID_PARAMETER_VALUE", "INVALID_STATE")
 
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # each table it creates is no news
 
@@ -44,43 +44,36 @@ def connect() -> MlflowClient:
         else:
             client = _with_experiments(place, None)
     except STORE_ERRORS as error:
-        raise store.out_of_reach(error) from None
+        advice = "" if store.is_own() else "start it, or unset MLFLOW_TRACKING_URI to use mlflow.db"
+        raise store.out_of_reach(error, advice) from None
     mlflow.set_tracking_uri(place)
     return client
 
 
-def deliver_ended(client: MlflowClient) -> None:
-    """Log every execution that is over and that the store does not have yet.
+def deliver_ended(client: MlflowClient) -> BaseException | None:
+    """Log every execution that is over and that the store does not have yet; return what stopped it, if anything.
 
-    Raises one of STORE_ERRORS when the store goes away; what it does not have yet goes on waiting.
+    What the store does not have yet goes on waiting.
     """
     with filelock.FileLock(records.waiting() / "lock"):
         for record in records.ended():
             try:
                 deliver(client, record)
-            except MlflowException as error:
-                if error.error_code not in REFUSALS:
-                    raise
+            except STORE_ERRORS as error:
+                if not isinstance(error, MlflowException) or error.error_code not in REFUSALS:
+                    return error
                 print(f"MLflow refuses the run of {record.stage}: {store.first_line(error)}", file=sys.stderr)
             record.drop()
+    return None
 
 
 def deliver(client: MlflowClient, record: records.Record) -> None:
-    """Log an execution as far as it has come; what was logged before is not logged again."""
-    if record.run_id is None:
-        experiment = client.get_experiment_by_name(STAGES).experiment_id
-        run = client.create_run(experiment, start_time=record.start_time, tags=record.tags, run_name=record.stage)
-        record.run_id = run.info.run_id
-        record.save()
-        log_params(client, record.run_id, record.params)
-        if record.inputs:
-            client.log_inputs(
-                record.run_id,
-                [
-                    DatasetInput(Dataset(name=path, digest=digest, source_type="dvc", source=path))
-                    for path, digest in record.inputs.items()
-                ],
-            )
+    """Log an execution as far as it has come; what was logged before is not logged again.
+
+    Raises one of STORE_ERRORS when the store goes away.
+    """
+    if record.run_id is None or not _knows(client, record.run_id):
+        _begin(client, record)
     unsent = record.metrics[record.sent :]
     client.log_batch(record.run_id, metrics=[Metric(**point) for point in unsent])
     record.sent += len(unsent)
@@ -92,8 +85,43 @@ def deliver(client: MlflowClient, record: records.Record) -> None:
         client.log_artifacts(record.run_id, str(record.folder / "artifacts"))
     for key, value in record.tags.items():
         client.set_tag(record.run_id, key, value)
-    status = "KILLED" if record.status == "RUNNING" else record.status
-    client.set_terminated(record.run_id, status, record.end_time)
+    if record.status == "RUNNING":  # killed; it was last seen when it logged a point
+        last = max([record.start_time, *(point["timestamp"] for point in record.metrics)])
+        client.set_terminated(record.run_id, "KILLED", last)
+    else:
+        client.set_terminated(record.run_id, record.status, record.end_time)
+
+
+def _knows(client: MlflowClient, run_id: str) -> bool:
+    """Tell whether the store has a run; another store may have come into its place."""
+    try:
+        client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    return True
+
+
+def _begin(client: MlflowClient, record: records.Record) -> None:
+    """Give a record its run with settings and inputs: the one that a delivery which was cut off began, or a new one."""
+    experiment = client.get_experiment_by_name(STAGES).experiment_id
+    tags = record.tags | {"record": record.name}
+    found = client.search_runs([experiment], f"tags.record = '{record.name}'") if record.begun else []
+    if not found:
+        record.begun = True
+        record.save()
+        found = [client.create_run(experiment, start_time=record.start_time, tags=tags, run_name=record.stage)]
+    run_id = found[0].info.run_id
+    log_params(client, run_id, record.params)
+    inputs = [
+        DatasetInput(Dataset(name=path, digest=digest, source_type="dvc", source=path))
+        for path, digest in record.inputs.items()
+    ]
+    if inputs:
+        client.log_inputs(run_id, inputs)
+    record.run_id, record.sent = run_id, 0
+    record.save()
 
 
 def log_params(client: MlflowClient, run_id: str, settings: dict[str, Any]) -> None:
@@ -121,9 +149,12 @@ def _with_experiments(place: str, artifacts: Path | None) -> MlflowClient:
     for name in (EXPERIMENTS, STAGES):
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
-            # on a server, which our lock does not cover, another process may have been first
-            with contextlib.suppress(MlflowException):
+            try:
                 client.create_experiment(name, artifact_location=str(artifacts / name) if artifacts else None)
+            except MlflowException:
+                # on a server, which our lock does not cover, another process may have been first
+                if client.get_experiment_by_name(name) is None:
+                    raise
         elif experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
     return client

@@ -4,14 +4,16 @@ So nothing is lost when the store goes away or the process is killed, and a stag
 load MLflow for two: the next one that has it loaded says it.
 """
 
-import platform
+import json
 import shutil
+import sys
 import time
+import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
+import filelock
 
 from pipeline import files, store
 
@@ -25,20 +27,25 @@ class Record:
     params: dict[str, Any]
     inputs: dict[str, str]  # hash by path
     tags: dict[str, str]
-    host: str = field(default_factory=platform.node)
-    process: str = field(default_factory=lambda: _identity(psutil.Process()))
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
     start_time: int = field(default_factory=lambda: now())
     end_time: int | None = None
     status: str = "RUNNING"
     metrics: list[dict[str, Any]] = field(default_factory=list)  # points: key, value, timestamp, step
     sent: int = 0  # points that MLflow has
-    run_id: str | None = None  # in MLflow, once it is there
+    begun: bool = False  # a run in MLflow may be there
+    run_id: str | None = None  # of the run in MLflow, once it has settings and inputs
     traceback: str = ""
 
     @property
     def folder(self) -> Path:
         """The record's own folder; a result of the stage lies there under artifacts/ until it is logged."""
-        return waiting() / f"{self.start_time}-{self.stage}-{self.process}"
+        return waiting() / f"{self.stage}-{self.name}"
+
+    def alive(self) -> filelock.FileLock:
+        """Return the lock that the execution holds; the system takes it from a process that is killed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(self.folder / "alive")
 
     def add_points(self, metrics: dict[str, float], step: int = 0) -> None:
         """Add a point of each metric, taken now."""
@@ -57,15 +64,21 @@ class Record:
 
     def save(self) -> None:
         """Write the record down."""
-        files.write_json(self.folder / "record.json", asdict(self))
+        files.write_text(self.folder / "record.json", json.dumps(asdict(self)))  # a loss may be NaN
 
     def drop(self) -> None:
-        """Remove the record: MLflow has all of it."""
+        """Remove the record, itself last: MLflow has all of it."""
+        shutil.rmtree(self.folder / "artifacts", ignore_errors=True)
         shutil.rmtree(self.folder)
 
     def is_over(self) -> bool:
         """Tell whether the execution has ended, be it that its process is gone."""
-        return self.status != "RUNNING" or (self.host == platform.node() and not _is_alive(self.process))
+        if self.status == "RUNNING":
+            try:
+                self.alive().acquire(timeout=0).lock.release()
+            except filelock.Timeout:
+                return False
+        return True
 
 
 def waiting() -> Path:
@@ -75,7 +88,13 @@ def waiting() -> Path:
 
 def ended() -> list[Record]:
     """Return the records of the present store whose execution is over, the first one first."""
-    records = [Record(**files.read_json(path)) for path in waiting().glob("*/record.json")]
+    records = []
+    for path in waiting().glob("*/record.json"):
+        try:
+            records.append(Record(**files.read_json(path)))
+        except (ValueError, TypeError):  # damaged, or written by another version
+            path.rename(path.with_name("unreadable.json"))
+            print(f"{path}: not readable as a record of a stage; renamed to unreadable.json", file=sys.stderr)
     mine = [record for record in records if record.store == store.uri() and record.is_over()]
     return sorted(mine, key=lambda record: record.start_time)
 
@@ -83,15 +102,3 @@ def ended() -> list[Record]:
 def now() -> int:
     """Return the time in milliseconds, as MLflow counts it."""
     return int(time.time() * 1000)
-
-
-def _identity(process: psutil.Process) -> str:
-    """Return a process's number and start, which tells it from a later one that gets the same number."""
-    return f"{process.pid}@{process.create_time()}"
-
-
-def _is_alive(process: str) -> bool:
-    try:
-        return _identity(psutil.Process(int(process.partition("@")[0]))) == process
-    except psutil.NoSuchProcess:
-        return False

@@ -40,18 +40,14 @@ def check_own() -> None:
             with closing(sqlite3.connect(f"{database().as_uri()}?mode=rw", uri=True)) as connection:
                 connection.execute("select count(*) from sqlite_master")
         except sqlite3.Error as error:
-            raise out_of_reach(error) from None
+            damaged = not isinstance(error, sqlite3.OperationalError)  # which may pass: locked, not permitted
+            raise out_of_reach(error, "move it away, and a new one is made" if damaged else "") from None
 
 
-def out_of_reach(error: BaseException) -> UserError:
+def out_of_reach(error: BaseException, advice: str) -> UserError:
     """Return what is said of a store that does not answer."""
     return UserError(
-        f"the MLflow store {uri()} is out of reach: {first_line(error)}; "
-        + (
-            "move it away, and a new one is made"
-            if is_own()
-            else "start it, or unset MLFLOW_TRACKING_URI to use mlflow.db"
-        )
+        "; ".join(filter(None, [f"the MLflow store {uri()} is out of reach: {first_line(error)}", advice]))
     )
 
 

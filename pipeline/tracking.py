@@ -1,6 +1,7 @@
 """A tracked run for every execution of a stage. Its results are its files; MLflow only shows them."""
 
 import os
+import re
 import resource
 import sys
 import time
@@ -26,20 +27,28 @@ class StageRun:
     def __init__(self, record: records.Record, settings: params.Params) -> None:
         self.params = settings
         self._record = record
+        self._alive = record.alive()
         self._beside: ThreadPoolExecutor | None = None
-        self._deliveries: list[Future[None]] = []
+        self._delivery: Future[None] | None = None
         self._client: Any = None
         self._away = False
+
+    def begin(self) -> None:
+        """Note that the stage runs, for as long as this process lives."""
+        self._alive.acquire()
+        self._record.save()
 
     def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
         """Log one point of every curve, epochs counted from 1; a thread beside the work loads MLflow and logs it."""
         self._record.add_points(metrics, step=epoch)
         if self._beside or not store.is_own() or records.now() - self._record.start_time > LIVE_AFTER:
             self._beside = self._beside or ThreadPoolExecutor(max_workers=1)
-            self._deliveries.append(self._beside.submit(self._show))
+            if self._delivery is None or self._delivery.done():
+                self._delivery = self._beside.submit(self._show)
 
     def finish(self, costs: dict[str, float], made: list[Path]) -> None:
         """Close the run with what came out."""
+        self._wait()
         metrics = (
             files.read_json(paths.metrics(self._record.stage)) if paths.metrics(self._record.stage) in made else {}
         )
@@ -48,14 +57,14 @@ class StageRun:
             costs | {key: value for key, value in results.numbers(metrics).items() if key not in live}
         )
         self._record.tags["results"] = results.digest(made)
-        self._record.keep_results([path for path in made if path.parts[0] != "data"])
-        self._close("FINISHED", hand_over=_publish_follows())
+        self._close("FINISHED", [path for path in made if path.parts[0] != "data"])
 
     def fail(self, costs: dict[str, float], error: BaseException) -> None:
         """Close the run with why the stage ended early."""
+        self._wait()
         self._record.add_points(costs)
         self._record.traceback = "".join(traceback.format_exception(error))
-        self._close("FAILED" if isinstance(error, Exception) else "KILLED", hand_over=False)
+        self._close("FAILED" if isinstance(error, Exception) else "KILLED", [])
 
     def _show(self) -> None:
         """Log what is new. A store that hangs costs its time-out once, not every epoch."""
@@ -68,23 +77,28 @@ class StageRun:
             except (UserError, *runs.STORE_ERRORS):
                 self._away = True
 
-    def _close(self, status: str, hand_over: bool) -> None:
-        """Close the record, and log it with all that waits, unless another process is about to."""
+    def _wait(self) -> None:
+        """Wait for the thread beside the work, so that the record is this one's alone."""
         if self._beside:
             self._beside.shutdown()
-            for delivery in self._deliveries:
-                delivery.result()  # raises what went wrong beside the work, other than the store
-        self._record.status, self._record.end_time = status, records.now()
-        self._record.save()
-        if hand_over and not self._beside and store.is_own():
-            return
-        runs = load_mlflow()
+
+    def _close(self, status: str, made: list[Path]) -> None:
+        """Close the record, and log it with all that waits, unless another process is about to."""
         try:
-            runs.deliver_ended(runs.connect())
-        except (UserError, *runs.STORE_ERRORS) as error:
+            self._record.keep_results(made)
+            self._record.status, self._record.end_time = status, records.now()
+            self._record.save()
+            self._alive.release()
+            if status == "FINISHED" and store.is_own() and not self._beside and _publish_follows():
+                return
+            runs = load_mlflow()
+            stopped = runs.deliver_ended(runs.connect())
+        except (UserError, OSError) as error:
+            stopped = error
+        if stopped:
             print(
-                f"{self._record.stage}: the MLflow store went away: {store.first_line(error)}. The files are whole; "
-                "once the store is back the next stage logs this run, and publish the complete one.",
+                f"{self._record.stage}: this run is not in MLflow: {store.first_line(stopped)}. The files are whole; "
+                "once the store is back the next stage logs it, and publish the complete run.",
                 file=sys.stderr,
             )
 
@@ -111,8 +125,8 @@ def stage_run(name: str, settings: params.Params) -> Iterator[StageRun]:
         },
         tags=code_tags() | {"stage": name, "mlflow.source.name": f"pipeline/{name}.py", "mlflow.source.type": "LOCAL"},
     )
-    record.save()
     run = StageRun(record, settings)
+    run.begin()
     started = time.perf_counter()
     try:
         yield run
@@ -151,8 +165,11 @@ def _publish_follows() -> bool:
     """
     if os.environ.get("DVC_STAGE", "publish") == "publish":
         return False
-    for process in psutil.Process().parents():
-        words = process.cmdline()
+    try:
+        lines = [process.cmdline() for process in psutil.Process().parents()]
+    except psutil.Error:  # one of them has just ended
+        return False
+    for words in lines:
         if any(Path(word).name == "dvc" for word in words[:3]):
             whole = {"repro", "run", "exec-run", "queue-worker"} & set(words)
             return bool(whole) and not set(words) & set(results.stages())
@@ -161,5 +178,9 @@ def _publish_follows() -> bool:
 
 def _costs(started: float) -> dict[str, float]:
     """Return the seconds of work, without start-up, and the process's peak memory in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": time.perf_counter() - started, "peak_memory_mb": peak / 1024}
+    try:  # Linux's ru_maxrss counts from what the starting process held
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        kilobytes = int(found[1]) if found else 0
+    except FileNotFoundError:
+        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024  # macOS counts bytes
+    return {"seconds": time.perf_counter() - started, "peak_memory_mb": kilobytes / 1024}

@@ -32,11 +32,12 @@ class LogEpochs(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Log one epoch; Keras counts from 0, the curves from 1. Raises UserError when the network has diverged."""
-        if not math.isfinite(logs["loss"]):
-            raise UserError(
-                f"train: the loss of epoch {epoch + 1} is {logs['loss']}: the network has diverged; "
-                "lower train.learning_rate in params.yaml"
-            )
+        for name in ("loss", "val_loss"):
+            if not math.isfinite(logs[name]):
+                raise UserError(
+                    f"train: the {name} of epoch {epoch + 1} is {logs[name]}: the network has diverged; "
+                    "lower train.learning_rate in params.yaml"
+                )
         self.run.log_epoch(epoch + 1, {name: float(value) for name, value in logs.items()})
 
 

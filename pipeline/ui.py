@@ -47,9 +47,9 @@ def main() -> None:
     port = parser.parse_args().port
     try:
         client = mlflow_runs.connect()
-        mlflow_runs.deliver_ended(client)
     except UserError as error:
         raise SystemExit(str(error)) from None
+    mlflow_runs.deliver_ended(client)
     experiment = client.get_experiment_by_name(mlflow_runs.EXPERIMENTS).experiment_id
     save_view(client, experiment)
     remote = store.uri() if store.uri().startswith("http") else None
