@@ -29,7 +29,7 @@ lint: .venv/complete ## check format, lint and types
 
 ui: .venv/complete ## open the MLflow UI on this project's runs
 	@echo "make ui: the MLflow UI, in some seconds at the address below; Ctrl-C ends it"
-	@python -m pipeline.ui
+	@python -m pipeline.commands.ui
 
 queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a time, each with its share of the cores
 	@echo "make queue: the queued experiments, $(JOBS) at a time; dvc exp show lists the results"

@@ -12,7 +12,8 @@ import psutil
 
 from benchmarks import report
 from benchmarks.parts import PARTS, PROJECT
-from pipeline import datasets, fetch
+from pipeline import fetch
+from pipeline.sources import datasets
 
 RESULTS = PROJECT / "benchmarks/results.json"
 

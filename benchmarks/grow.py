@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import idx
+from pipeline.data import idx
 
 source, target, times = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 target.mkdir()

@@ -8,10 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from pipeline import figures, files, paths, prepare
-from pipeline.errors import UserError
-from pipeline.stage import stage
-from pipeline.statistics import auroc, confusion
+from pipeline import prepare
+from pipeline.config import paths
+from pipeline.config.errors import UserError
+from pipeline.data import files
+from pipeline.figures import style as figures
+from pipeline.metrics.statistics import auroc, confusion
+from pipeline.tracking.stage import stage
 
 GALLERY = 48  # wrong images in the picture; all of them are in the table
 

@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline import files, model, paths, prepare
-from pipeline.stage import stage
-from pipeline.statistics import confusion, wilson
+from pipeline import prepare
+from pipeline.config import paths
+from pipeline.data import files
+from pipeline.metrics.statistics import confusion, wilson
+from pipeline.network import build as model
+from pipeline.tracking.stage import stage
 
 SMALLEST = 1e-7  # Keras clips probabilities there before it takes the logarithm
 

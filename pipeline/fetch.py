@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pooch
 
-from pipeline import archives, datasets, files, idx, paths, store
-from pipeline.datasets import KNOWN, Known
-from pipeline.errors import UserError
-from pipeline.stage import stage
+from pipeline.config import paths
+from pipeline.config.errors import UserError
+from pipeline.data import files, idx
+from pipeline.sources import archives, datasets
+from pipeline.sources.datasets import KNOWN, Known
+from pipeline.tracking import store
+from pipeline.tracking.stage import stage
 
 REACH_SECONDS = 8  # a source that has not answered by then is out of reach
 

@@ -6,10 +6,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from pipeline import figures, files, paths, prepare
-from pipeline.kernels import LAPLACIAN, Array, random_kernels
-from pipeline.responses import edge_auroc, likeness, response
-from pipeline.stage import stage
+from pipeline import prepare
+from pipeline.config import paths
+from pipeline.data import files
+from pipeline.figures import style as figures
+from pipeline.metrics.edges import edge_auroc, likeness, response
+from pipeline.network.kernels import LAPLACIAN, Array, random_kernels
+from pipeline.tracking.stage import stage
 
 
 def max_pool(image: Array, size: int = 2) -> Array:

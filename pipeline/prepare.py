@@ -6,10 +6,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import files, idx, paths
-from pipeline.errors import UserError
-from pipeline.params import Prepare
-from pipeline.stage import stage
+from pipeline.config import paths
+from pipeline.config.errors import UserError
+from pipeline.config.params import Prepare
+from pipeline.data import files, idx
+from pipeline.tracking.stage import stage
 
 SPLITS = ("train", "validation", "test")
 TEST_SET = {  # how the test set was treated: said wherever its score is quoted

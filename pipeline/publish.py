@@ -11,9 +11,16 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 
-from pipeline import files, mlflow_model, mlflow_runs, params, paths, prepare, records, results, store, tracking
-from pipeline.errors import UserError
-from pipeline.stage import stage
+from pipeline import prepare
+from pipeline.config import params, paths
+from pipeline.config.errors import UserError
+from pipeline.data import files
+from pipeline.tracking import client as mlflow_runs
+from pipeline.tracking import lineage as results
+from pipeline.tracking import mlflow_model, store
+from pipeline.tracking import outbox as records
+from pipeline.tracking import run as tracking
+from pipeline.tracking.stage import stage
 
 STAGES = ("fetch", "prepare", "kernel_demo", "train", "evaluate", "error_analysis", "visualise", "report")
 ARTIFACTS = [Path("params.yaml"), Path("dvc.lock"), paths.METRICS, paths.FIGURES, paths.REPORT, paths.LAYERS_TEXT]

@@ -8,10 +8,11 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from pipeline import files, params, paths
-from pipeline.stage import stage
+from pipeline.config import params, paths
+from pipeline.data import files
+from pipeline.tracking.stage import stage
 
-TEMPLATE = Path(__file__).with_name("report.html.jinja")
+TEMPLATE = Path(__file__).parent / "page/page.html.jinja"
 
 # The validation columns of the article's training log, by epoch
 ARTICLE = {

@@ -11,13 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from pipeline import figures, files, model, paths, prepare
-from pipeline.backend import keras, seed_everything, spread_over, tf
-from pipeline.errors import UserError
-from pipeline.params import Train
-from pipeline.stage import stage
-from pipeline.tracking import StageRun
-from pipeline.twin import PARTS, twin
+from pipeline import prepare
+from pipeline.config import paths
+from pipeline.config.errors import UserError
+from pipeline.config.params import Train
+from pipeline.data import files
+from pipeline.figures import style as figures
+from pipeline.network import build as model
+from pipeline.network.backend import keras, seed_everything, spread_over, tf
+from pipeline.network.fused import PARTS, twin
+from pipeline.tracking.run import StageRun
+from pipeline.tracking.stage import stage
 
 STREAM_ABOVE = 64 * 2**20  # bytes of training images; below, Keras shuffles them all in memory, which is quicker
 BLOCK = 32  # batches

@@ -9,7 +9,7 @@ from operator import getitem
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT
+from support.clones import PROJECT
 
 from benchmarks import report
 from benchmarks.pairs import Cost, alternate, ratio, run, spread

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
-from pipeline import error_analysis, figures
-from pipeline.errors import UserError
+from pipeline import error_analysis
+from pipeline.config.errors import UserError
+from pipeline.figures import style as figures
 
 FINDS = np.array([3, 5, 8, 11])  # indices of wrong images
 NAMES = ["dog", "cat", "ant", "bee"]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from pipeline import evaluate
-from pipeline.backend import keras
-from pipeline.statistics import confusion
+from pipeline.metrics.statistics import confusion
+from pipeline.network.backend import keras
 
 CLASSES = 4
 NAMES = ["dog", "cat", "ant", "bee"]

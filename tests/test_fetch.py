@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Clone, contents_of, cut, flip, synthetic_digits, write_gz, write_idx, write_zip
+from support.clones import Clone
+from support.synthetic import contents_of, cut, flip, synthetic_digits, write_gz, write_idx, write_zip
 
-from pipeline import fetch, idx
-from pipeline.datasets import KNOWN, Known
-from pipeline.errors import UserError
+from pipeline import fetch
+from pipeline.config.errors import UserError
+from pipeline.data import idx
 from pipeline.fetch import Source
+from pipeline.sources.datasets import KNOWN, Known
 
 TRAIN, TEST = synthetic_digits(30, 0), synthetic_digits(20, 1)
 CONTENTS = contents_of(TRAIN, TEST)

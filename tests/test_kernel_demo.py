@@ -3,17 +3,18 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from conftest import Clone, synthetic_digits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from support.clones import Clone
+from support.synthetic import synthetic_digits
 
 from pipeline import kernel_demo
-from pipeline.kernels import LAPLACIAN, random_kernels
-from pipeline.responses import response
+from pipeline.metrics.edges import response
+from pipeline.network.kernels import LAPLACIAN, random_kernels
 
 IMAGE = synthetic_digits(1, 0).images[0]
 RESPONSE = response(IMAGE, LAPLACIAN)

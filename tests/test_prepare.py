@@ -3,13 +3,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import synthetic_digits
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.synthetic import synthetic_digits
 
-from pipeline import files, paths, prepare
-from pipeline.errors import UserError
-from pipeline.params import Prepare
+from pipeline import prepare
+from pipeline.config import paths
+from pipeline.config.errors import UserError
+from pipeline.config.params import Prepare
+from pipeline.data import files
 from pipeline.prepare import Split
 
 sizes = st.integers(1, 25)

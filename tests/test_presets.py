@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT, Clone, copy_of
+from support.clones import PROJECT, Clone, copy_of
 
-from pipeline import params
+from pipeline.config import params
 
 PRESETS = sorted(path.name for path in (PROJECT / "presets").iterdir())
 ARTICLE = {

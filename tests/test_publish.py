@@ -4,8 +4,9 @@ import urllib.request
 
 import numpy as np
 import pytest
-from conftest import Clone, answers, free_port, stop, wait_for
 from mlflow import MlflowClient
+from support.clones import Clone
+from support.processes import answers, free_port, stop, wait_for
 
 from pipeline import publish
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import PROJECT, Clone
+from support.clones import PROJECT, Clone
 
-from pipeline import files, params
+from pipeline.config import params
+from pipeline.data import files
 
 README = (PROJECT / "README.md").read_text()
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import jinja2
 import pytest
-from conftest import PROJECT
+from support.clones import PROJECT
 
-from pipeline import params, prepare, report
+from pipeline import prepare, report
+from pipeline.config import params
 
 FIGURES = [
     *("random_kernels", "edge_kernel", "max_pooling", "curves", "right", "wrong", "highest_probability", "confusion"),

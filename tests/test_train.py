@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PROJECT, synthetic_digits
+from support.clones import PROJECT
+from support.synthetic import synthetic_digits
 
-from pipeline import idx, model, params, prepare, report, train
-from pipeline.backend import keras, seed_everything
-from pipeline.errors import UserError
+from pipeline import prepare, report, train
+from pipeline.config import params
+from pipeline.config.errors import UserError
+from pipeline.data import idx
+from pipeline.network import build as model
+from pipeline.network.backend import keras, seed_everything
 
 COMMITTED = params.load(PROJECT / "params.yaml")
 SETTINGS = COMMITTED.train.model_copy(update={"epochs": 3, "batch_size": 40, "learning_rate": 0.01})

@@ -5,7 +5,7 @@ import pytest
 from scipy.signal import convolve2d, correlate2d
 
 from pipeline import visualise
-from pipeline.kernels import LAPLACIAN
+from pipeline.network.kernels import LAPLACIAN
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (9, 7)).astype(np.uint8)
 

@@ -11,9 +11,11 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 from clock import measure, mnist
 
-from pipeline import model, params, train
-from pipeline.backend import seed_everything, spread_over
-from pipeline.twin import PARTS, twin
+from pipeline import train
+from pipeline.config import params
+from pipeline.network import build as model
+from pipeline.network.backend import seed_everything, spread_over
+from pipeline.network.fused import PARTS, twin
 
 gc.enable()
 x, y, xt, yt = mnist(Path(sys.argv[1]))

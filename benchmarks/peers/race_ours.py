@@ -13,9 +13,11 @@ sys.path[:0] = [str(PROJECT), str(Path(__file__).parents[1])]
 import yaml
 from clock import mnist, race
 
-from pipeline import model, params, train
-from pipeline.backend import seed_everything, spread_over
-from pipeline.twin import PARTS, twin
+from pipeline import train
+from pipeline.config import params
+from pipeline.network import build as model
+from pipeline.network.backend import seed_everything, spread_over
+from pipeline.network.fused import PARTS, twin
 
 gc.enable()
 x, y, xt, yt = mnist(Path(sys.argv[1]), 60_000)

@@ -1,0 +1,1 @@
+"""The settings, checked and frozen; paths, errors, the repository."""

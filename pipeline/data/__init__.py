@@ -1,0 +1,1 @@
+"""Formats, atomic writing, and the prepared splits."""

@@ -1,0 +1,1 @@
+"""Every drawing function: arrays in, a Figure out."""

@@ -1,0 +1,135 @@
+"""How figures look, the pieces more than one of them uses, and saving them without time stamps."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from pipeline.data import files
+
+# Okabe and Ito's palette, told apart by colour-blind readers too
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
+WIDTH = 8.0  # inches, the text column of the report
+
+mpl.rcParams.update(
+    {
+        "figure.dpi": 150,
+        "figure.constrained_layout.use": True,
+        "font.size": 9,
+        "axes.titlesize": 9,
+        "figure.titlesize": 11,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": False,
+        "legend.frameon": False,
+        "text.parse_math": False,  # a dollar in a class's name is a dollar
+        "image.cmap": "gray",
+        "image.interpolation": "none",
+    }
+)
+
+
+def canvas(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, NDArray[Any]]:
+    """Return a figure as wide as the report's column, `height` inches high, and its (rows, columns) axes."""
+    figure = Figure(figsize=(WIDTH, height))
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def show(axes: Axes, image: NDArray[Any], title: str = "", **options: Any) -> AxesImage:
+    """Draw an image (height, width) in a thin frame, without ticks."""
+    axes.set(title=title, xticks=[], yticks=[])
+    axes.set_axis_on()
+    axes.spines[:].set(visible=True, color=GREY, linewidth=0.4)
+    return axes.imshow(image, **options)
+
+
+def mosaic_height(images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int) -> float:
+    """Return how high `mosaic` is, in inches, where it is as wide as the report's column."""
+    _, height, above = _cell(images, titles, columns)
+    return -(-len(images) // columns) * (above + height)
+
+
+def _cell(images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int) -> tuple[float, float, float]:
+    """Return the width and height of an image of a mosaic, and the height of the titles above it, in inches."""
+    width = 0.86 * WIDTH / columns
+    rows, across = images[0].shape
+    return width, width * rows / across, 0.1 + 0.15 * max(1 + title.count("\n") for title in titles)
+
+
+def mosaic(
+    axes: Axes, images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int, **options: Any
+) -> AxesImage:
+    """Draw images (height, width) of one size in rows, each under its title, and return the last.
+
+    They share the axes, whose unit is the inch: axes of its own for each take ten times as long to draw.
+    """
+    width, height, above = _cell(images, titles, columns)
+    for number, (image, title) in enumerate(zip(images, titles, strict=True)):
+        left = number % columns * WIDTH / columns
+        top = number // columns * (above + height) + above
+        drawn = axes.imshow(image, extent=(left, left + width, top + height, top), **options)
+        axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=GREY, linewidth=0.4))
+        axes.text(left + width / 2, top - 0.04, title, ha="center", va="bottom")
+    axes.set(
+        xlim=(-0.02, WIDTH - WIDTH / columns + width + 0.02), ylim=(mosaic_height(images, titles, columns) + 0.02, 0)
+    )
+    axes.set_axis_off()
+    return drawn
+
+
+def image_grid(
+    images: Sequence[NDArray[Any]],
+    titles: Sequence[str],
+    heading: str,
+    columns: int = 8,
+    scale: Literal["own", "common", "symmetric"] = "own",
+) -> Figure:
+    """Return images (height, width) in rows, each with its title.
+
+    `scale` is "own" for each image from its minimum to its maximum, "common" for one scale from 0, "symmetric" for
+    one blue to red scale around 0; the latter two with a colour bar.
+    """
+    figure, ((axes,),) = canvas(1, 1, height=mosaic_height(images, titles, columns) + 0.4)
+    figure.suptitle(heading)
+    options: dict[str, Any] = {}
+    if scale != "own":
+        highest = max(float(np.abs(image).max()) for image in images)
+        options = {"vmin": 0, "vmax": highest}
+    if scale == "symmetric":
+        options = {"vmin": -highest, "vmax": highest, "cmap": "RdBu_r"}
+    drawn = mosaic(axes, images, titles, columns, **options)
+    if scale != "own":
+        figure.colorbar(drawn, ax=axes, shrink=0.6, aspect=30, pad=0.02)
+    return figure
+
+
+def name_ticks(axis: Axis, names: Sequence[str]) -> None:
+    """Put a name at each whole number of an axis, upright under the x-axis where long ones would overlap."""
+    axis.set_ticks(range(len(names)), names)
+    if isinstance(axis, XAxis) and max(map(len, names)) > 3:
+        axis.set_tick_params(rotation=90)
+
+
+def write_numbers(
+    axes: Axes, values: NDArray[Any], form: str = "{:.0f}", dark: float = -np.inf, light: float = np.inf
+) -> None:
+    """Write each value (rows, columns) on its cell of an image, in white below `dark` and above `light`."""
+    for (row, column), value in np.ndenumerate(values):
+        colour = "black" if dark <= value <= light else "white"
+        axes.text(column, row, form.format(value), ha="center", va="center", color=colour)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, the same bytes for the same figure."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", metadata={"Software": None})
+    files.write_bytes(path, picture.getvalue())

@@ -1,0 +1,1 @@
+"""The network: built, trained, saved, looked into."""

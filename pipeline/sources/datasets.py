@@ -1,0 +1,134 @@
+"""The data sets known by name, and what data of one's own must be."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.config.errors import UserError
+from pipeline.config.paths import CLASS_NAMES
+from pipeline.data import idx
+from pipeline.sources.archives import read
+
+SIZES = range(8, 129)  # pixels, of height and of width
+CLASSES = range(2, 101)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A public data set."""
+
+    title: str
+    checksums: dict[str, str]  # SHA-256 of the uncompressed files
+    classes: list[str]
+
+
+KNOWN = {
+    "mnist": Known(
+        "MNIST",
+        {
+            idx.TRAIN_IMAGES: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            idx.TRAIN_LABELS: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            idx.TEST_IMAGES: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            idx.TEST_LABELS: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        },
+        [str(digit) for digit in range(10)],
+    ),
+    # Xiao, Rasul and Vollgraf, Fashion-MNIST (2017), arXiv:1708.07747. Debian's files, put back into their first gzip
+    # headers, have the MD5 sums that its authors publish at https://github.com/zalandoresearch/fashion-mnist.
+    "fashion_mnist": Known(
+        "Fashion-MNIST",
+        {
+            idx.TRAIN_IMAGES: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            idx.TRAIN_LABELS: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            idx.TEST_IMAGES: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            idx.TEST_LABELS: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        },
+        ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
+    ),
+}
+
+
+def verified(found: dict[str, bytes], place: object, known: Known) -> dict[str, bytes]:
+    """Return a known data set's four files once each is there and has its checksum.
+
+    Raises UserError naming the file, what was expected and what was found.
+    """
+    contents = _four(found, place)
+    for name, content in contents.items():
+        idx.decode(content, f"{place}: {name}", dimensions=3 if "images" in name else 1)
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != known.checksums[name]:
+            raise UserError(
+                f"{place}: {name} is not {known.title}'s: expected SHA-256 {known.checksums[name]}, found {digest}"
+            )
+    return contents
+
+
+def own(place: Path) -> tuple[dict[str, bytes], list[str]]:
+    """Return the four IDX files and the class names of data of one's own, from a folder or an archive.
+
+    Grey images of one size from 8x8 to 128x128, 2 to 100 classes, each with at least one image in both parts. Where no
+    names are given a class is named by its number. Raises UserError saying what is wrong and where.
+    """
+    found = read(place)
+    contents = _four(found, place)
+    arrays = {
+        name: idx.decode(content, f"{place}: {name}", dimensions=3 if "images" in name else 1)
+        for name, content in contents.items()
+    }
+    size = arrays[idx.TRAIN_IMAGES].shape[1:]
+    for part, images, labels in (
+        ("training", arrays[idx.TRAIN_IMAGES], arrays[idx.TRAIN_LABELS]),
+        ("test", arrays[idx.TEST_IMAGES], arrays[idx.TEST_LABELS]),
+    ):
+        if len(images) != len(labels):
+            raise UserError(f"{place}: the {part} set has {len(images)} images but {len(labels)} labels")
+        if not len(images):
+            raise UserError(f"{place}: the {part} set is empty")
+        if images.shape[1:] != size or any(side not in SIZES for side in size):
+            raise UserError(
+                f"{place}: the {part} images are {_sizes(images.shape[1:])}; allowed is one size for all, from "
+                f"{SIZES[0]}x{SIZES[0]} to {SIZES[-1]}x{SIZES[-1]}, and the training images are {_sizes(size)}"
+            )
+    highest = int(max(arrays[idx.TRAIN_LABELS].max(), arrays[idx.TEST_LABELS].max()))
+    names = _names(found[CLASS_NAMES], place) if CLASS_NAMES in found else [str(label) for label in range(highest + 1)]
+    if len(names) not in CLASSES:
+        raise UserError(f"{place}: {len(names)} classes found; allowed are {CLASSES[0]} to {CLASSES[-1]}")
+    for part, labels in (("training", arrays[idx.TRAIN_LABELS]), ("test", arrays[idx.TEST_LABELS])):
+        if labels.max() >= len(names):
+            raise UserError(
+                f"{place}: {part} label {labels.argmax()} is {labels.max()}; {CLASS_NAMES} names {len(names)} classes, "
+                f"so that allowed are 0 to {len(names) - 1}"
+            )
+        missing = np.flatnonzero(np.bincount(labels, minlength=len(names)) == 0)
+        if len(missing):
+            raise UserError(
+                f"{place}: the {part} set has no image of class {missing[0]} ({names[missing[0]]}); labels count from "
+                f"0, and each class up to the highest, here {len(names) - 1}, needs an image"
+            )
+    return contents, names
+
+
+def _four(found: dict[str, bytes], place: object) -> dict[str, bytes]:
+    for name in idx.FILES:
+        if name not in found:
+            raise UserError(f"{place}: {name} not found (nor {name}.gz); needed are {', '.join(idx.FILES)}, or an .npz "
+                            "with x_train, y_train, x_test, y_test")  # fmt: skip
+    return {name: found[name] for name in idx.FILES}
+
+
+def _names(content: bytes, place: object) -> list[str]:
+    try:
+        names = [line.strip() for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{place}: {CLASS_NAMES} is not UTF-8 text: {error}") from None
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UserError(f"{place}: {CLASS_NAMES} has {', '.join(sorted(twice))} more than once")
+    return names
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

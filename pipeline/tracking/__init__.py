@@ -1,0 +1,1 @@
+"""Everything MLflow: a run for every stage, a complete one for every experiment."""

@@ -1,0 +1,161 @@
+"""Runs in MLflow: the store made safely and reached within seconds, and the records of stages logged in it."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from pipeline.tracking import collector, store
+from pipeline.tracking import outbox as records
+
+# Set before MLflow loads: telemetry looks a host up in every process, and a store out of reach costs 247 s by default.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, Metric, Param
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+STAGES = "convscope-stages"  # the MLflow experiment with a run for every execution of a stage
+EXPERIMENTS = "convscope"  # the MLflow experiment with one complete run for every experiment
+STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
+# what a store that answers says of a run that it will never take, one that somebody deleted, say
+REFUSALS = ("INVALID_PARAMETER_VALUE", "INVALID_STATE")
+
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # each table it creates is no news
+
+
+def connect() -> MlflowClient:
+    """Return a client of the store, which is made with its two experiments where it does not exist yet.
+
+    Raises UserError within seconds when the store is out of reach.
+    """
+    place = store.uri()
+    try:
+        if store.is_own():
+            with store.lock(), collector.off():  # MLflow loads SQLAlchemy here
+                _create(store.database())
+                client = _with_experiments(place, store.root() / "mlartifacts")
+        else:
+            client = _with_experiments(place, None)
+    except STORE_ERRORS as error:
+        advice = "" if store.is_own() else "start it, or unset MLFLOW_TRACKING_URI to use mlflow.db"
+        raise store.out_of_reach(error, advice) from None
+    mlflow.set_tracking_uri(place)
+    return client
+
+
+def deliver_ended(client: MlflowClient) -> BaseException | None:
+    """Log every execution that is over and that the store does not have yet; return what stopped it, if anything.
+
+    What the store does not have yet goes on waiting.
+    """
+    with filelock.FileLock(records.waiting() / "lock"):
+        for record in records.ended():
+            try:
+                deliver(client, record)
+            except STORE_ERRORS as error:
+                if not isinstance(error, MlflowException) or error.error_code not in REFUSALS:
+                    return error
+                print(f"MLflow refuses the run of {record.stage}: {store.first_line(error)}", file=sys.stderr)
+            record.drop()
+    return None
+
+
+def deliver(client: MlflowClient, record: records.Record) -> None:
+    """Log an execution as far as it has come; what was logged before is not logged again.
+
+    Raises one of STORE_ERRORS when the store goes away.
+    """
+    if record.run_id is None or not _knows(client, record.run_id):
+        _begin(client, record)
+    unsent = record.metrics[record.sent :]
+    client.log_batch(record.run_id, metrics=[Metric(**point) for point in unsent])
+    record.sent += len(unsent)
+    if not record.is_over():
+        return
+    if record.traceback:
+        client.log_text(record.run_id, record.traceback, "traceback.txt")
+    if (record.folder / "artifacts").exists():
+        client.log_artifacts(record.run_id, str(record.folder / "artifacts"))
+    for key, value in record.tags.items():
+        client.set_tag(record.run_id, key, value)
+    if record.status == "RUNNING":  # killed; it was last seen when it logged a point
+        last = max([record.start_time, *(point["timestamp"] for point in record.metrics)])
+        client.set_terminated(record.run_id, "KILLED", last)
+    else:
+        client.set_terminated(record.run_id, record.status, record.end_time)
+
+
+def _knows(client: MlflowClient, run_id: str) -> bool:
+    """Tell whether the store has a run; another store may have come into its place."""
+    try:
+        client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    return True
+
+
+def _begin(client: MlflowClient, record: records.Record) -> None:
+    """Give a record its run with settings and inputs: the one that a delivery which was cut off began, or a new one."""
+    experiment = client.get_experiment_by_name(STAGES).experiment_id
+    tags = record.tags | {"record": record.name}
+    found = client.search_runs([experiment], f"tags.record = '{record.name}'") if record.begun else []
+    if not found:
+        record.begun = True
+        record.save()
+        found = [client.create_run(experiment, start_time=record.start_time, tags=tags, run_name=record.stage)]
+    run_id = found[0].info.run_id
+    log_params(client, run_id, record.params)
+    inputs = [
+        DatasetInput(Dataset(name=path, digest=digest, source_type="dvc", source=path))
+        for path, digest in record.inputs.items()
+    ]
+    if inputs:
+        client.log_inputs(run_id, inputs)
+    record.run_id, record.sent = run_id, 0
+    record.save()
+
+
+def log_params(client: MlflowClient, run_id: str, settings: dict[str, Any]) -> None:
+    """Log settings as params; a list as YAML writes it, a missing value as null."""
+    as_text = {key: "null" if value is None else str(value) for key, value in settings.items()}
+    client.log_batch(run_id, params=[Param(key, value) for key, value in as_text.items()])
+
+
+def _create(database: Path) -> None:
+    """Make the database whole or not at all.
+
+    MLflow's own way is not safe: of two processes at once one dies, since SqlAlchemyStore calls _initialize_tables
+    without a lock, and one that is killed in the middle leaves a database that no later one can open.
+    """
+    if database.exists():
+        return
+    unfinished = database.with_suffix(".db.unfinished")
+    unfinished.unlink(missing_ok=True)
+    MlflowClient(f"sqlite:///{unfinished}").search_experiments()
+    unfinished.replace(database)
+
+
+def _with_experiments(place: str, artifacts: Path | None) -> MlflowClient:
+    client = MlflowClient(place)
+    for name in (EXPERIMENTS, STAGES):
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            try:
+                client.create_experiment(name, artifact_location=str(artifacts / name) if artifacts else None)
+            except MlflowException:
+                # on a server, which our lock does not cover, another process may have been first
+                if client.get_experiment_by_name(name) is None:
+                    raise
+        elif experiment.lifecycle_stage == "deleted":
+            client.restore_experiment(experiment.experiment_id)
+    return client

@@ -1,0 +1,66 @@
+"""Where the MLflow store is. Light: MLflow itself, which takes longer to load than most stages work, is not needed."""
+
+import os
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import filelock
+from dotenv import load_dotenv
+
+from pipeline.config.errors import UserError
+
+
+def root() -> Path:
+    """Return the repository that owns the store: stages of queued experiments run in temporary clones of it."""
+    return Path(os.environ.get("DVC_ROOT") or git("rev-parse", "--show-toplevel") or ".").absolute()
+
+
+def database() -> Path:
+    """Return the repository's own store."""
+    return root() / "mlflow.db"
+
+
+def uri() -> str:
+    """Return MLFLOW_TRACKING_URI, from the environment or .env, or else the repository's own database."""
+    load_dotenv(root() / ".env")
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database()}"
+
+
+def is_own() -> bool:
+    """Tell whether the store is the repository's own database, which needs no server to be there."""
+    return uri() == f"sqlite:///{database()}"
+
+
+def check_own() -> None:
+    """Raise UserError when the repository's own database is there and cannot be read."""
+    if database().exists():
+        try:
+            with closing(sqlite3.connect(f"{database().as_uri()}?mode=rw", uri=True)) as connection:
+                connection.execute("select count(*) from sqlite_master")
+        except sqlite3.Error as error:
+            damaged = not isinstance(error, sqlite3.OperationalError)  # which may pass: locked, not permitted
+            raise out_of_reach(error, "move it away, and a new one is made" if damaged else "") from None
+
+
+def out_of_reach(error: BaseException, advice: str) -> UserError:
+    """Return what is said of a store that does not answer."""
+    return UserError(
+        "; ".join(filter(None, [f"the MLflow store {uri()} is out of reach: {first_line(error)}", advice]))
+    )
+
+
+def lock() -> filelock.FileLock:
+    """Return the lock under which this repository's processes make the store and publish."""
+    return filelock.FileLock(root() / "mlflow.db.lock")
+
+
+def git(*arguments: str) -> str:
+    """Return what git says, or nothing outside a repository."""
+    return subprocess.run(["git", *arguments], capture_output=True, text=True).stdout.strip()
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

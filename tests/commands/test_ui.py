@@ -1,0 +1,76 @@
+"""The MLflow UI in a real browser."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+from support.clones import Clone, copy_of
+from support.processes import answers, free_port, stop, wait_for
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="no chromium found; on Debian: apt-get install chromium"),
+]
+# as root in a container, and without the look-ups that a browser otherwise starts with
+QUIETLY = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
+           "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def address(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address that `make ui` prints, of a store with two ablations."""
+    clone = copy_of(finished, tmp_path_factory.mktemp("ui") / "convscope")
+    for seed in (1, 2):
+        clone.set(error_analysis__seed=seed)
+        clone.repro()
+    port = free_port()
+    log = clone.folder / "ui.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            ["python", "-m", "pipeline.commands.ui", "--port", str(port)], cwd=clone.folder, env=clone.environment(),
+            start_new_session=True, stdout=output, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    wait_for(lambda: answers(port))
+    yield log.read_text().splitlines()[0].removeprefix("The runs: ")
+    stop(server)
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[Page]:
+    """The table of runs as it opens."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=QUIETLY)
+        page = browser.new_page(viewport={"width": 2200, "height": 1000})
+        page.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
+        page.goto(address)
+        yield page
+        browser.close()
+
+
+def test_the_table_opens_with_the_metrics_and_the_settings_that_differ(page: Page) -> None:
+    for column in ("error_analysis.seed", "test_accuracy", "test_loss", "val_accuracy", "val_loss"):
+        expect(page.get_by_role("columnheader", name=column, exact=True).first).to_be_visible()
+    for row in ("error_analysis.seed=1", "error_analysis.seed=2"):
+        expect(page.get_by_role("link", name=row).first).to_be_visible()
+
+
+def test_the_compare_view_draws_the_curves_of_both_runs(page: Page, tmp_path: Path) -> None:
+    expect(page.get_by_role("link", name="error_analysis.seed=2").first).to_be_visible()
+    page.get_by_role("checkbox").first.check()
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_text("Comparing 2 Runs")).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+
+
+def test_a_runs_artifacts_show_the_page(page: Page) -> None:
+    page.get_by_role("link", name="error_analysis.seed=2").first.click()
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("report", exact=True).click()
+    page.get_by_text("index.html", exact=True).click()
+    frame = page.frame_locator("iframe").first
+    expect(frame.get_by_role("heading", name="One small convolutional network, taken apart")).to_be_visible()

@@ -1,0 +1,195 @@
+"""Every figure of the project: the same bytes each time, honest scales, no text cut off or on another."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from numpy.typing import NDArray
+
+from pipeline import error_analysis, kernel_demo, train, visualise
+from pipeline.figures import style as figures
+from pipeline.metrics.edges import response
+from pipeline.network.kernels import LAPLACIAN, random_kernels
+from pipeline.sources.datasets import KNOWN
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
+EDGES = response(IMAGE, LAPLACIAN)
+PICTURES = [np.array([[-2.0, 1.0]]), np.array([[3.0, 0.5]]), np.array([[0.0, 0.25]])]
+
+
+def numbers() -> np.random.Generator:
+    """The same random numbers for every figure, whichever are drawn before it."""
+    return np.random.default_rng(1)
+
+
+def names(classes: int) -> list[str]:
+    return KNOWN["fashion_mnist"].classes if classes == 10 else [str(label) for label in range(classes)]
+
+
+def random(count: int) -> Figure:
+    kernels = random_kernels(count, seed=0)
+    return kernel_demo.draw_random(IMAGE, kernels, [response(IMAGE, kernel) for kernel in kernels], [0.05] * count)
+
+
+def curves(epochs: int) -> Figure:
+    measures = ["loss", "val_loss", "accuracy", "val_accuracy"]
+    return train.draw_curves(
+        pd.DataFrame({"epoch": range(1, epochs + 1)} | {name: numbers().random(epochs) for name in measures}),
+        kept=(epochs + 1) // 2,
+    )
+
+
+def example(classes: int) -> Figure:
+    return error_analysis.draw_example(IMAGE, numbers().dirichlet(np.ones(classes)), classes - 1, 9999, names(classes))
+
+
+def highest(count: int) -> Figure:
+    values = numbers().random(10_000).astype(np.float32)
+    return error_analysis.draw_highest(values, np.arange(10_000) < count)
+
+
+def wrong(count: int) -> Figure:
+    classes = max(count, 10)
+    table = pd.DataFrame({"label": range(count), "predicted": 9, "probability_of_predicted": numbers().random(count)})
+    return error_analysis.draw_wrong(np.repeat(IMAGE[None], count, axis=0), table, names(classes))
+
+
+def confusion(classes: int) -> Figure:
+    counts = np.diag([9999] * classes) + numbers().integers(0, 999, (classes, classes))
+    return error_analysis.draw_confusion(counts, names(classes))
+
+
+def kernels(filters: int) -> Figure:
+    learnt, initial = numbers().normal(size=(2, 3, 3, 2, filters))
+    demo = {str(number): kernel for number, kernel in enumerate(random_kernels(10, 0))} | {"Laplace": LAPLACIAN}
+    return visualise.draw_kernels(learnt, initial, demo if filters > 10 else {})
+
+
+def activations(filters: int) -> Figure:
+    return visualise.draw_activations(numbers().random((26, 26, filters)), "convolution_1")
+
+
+def followed(size: int) -> Figure:
+    stations = {"convolution_1": numbers().random((26, 26)), "max_pooling": numbers().random((13, 13))}
+    return visualise.draw_followed(IMAGE, numbers().normal(size=(size, size)), stations, 31)
+
+
+def edge_auroc(count: int) -> Figure:
+    names = ["random, in [-1, 0)", "before training", "learnt", "Laplacian"]
+    return visualise.draw_edge_auroc({name: numbers().random(count) for name in names})
+
+
+DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classes ...) for which it is drawn
+    "draw_random": (random, [1, 3, 10, 32]),
+    "draw_edge": (lambda _: kernel_demo.draw_edge(IMAGE, EDGES, 0.86), [1]),
+    "draw_pooling": (lambda _: kernel_demo.draw_pooling(EDGES), [1]),
+    "draw_curves": (curves, [1, 3, 10, 32]),
+    "draw_example": (example, [3, 10, 15, 20, 100]),
+    "draw_highest": (highest, [0, 1, 10_000]),
+    "draw_wrong": (wrong, [0, 1, 3, 10, 32]),
+    "draw_confusion": (confusion, [3, 10, 15, 20, 100]),
+    "draw_kernels": (kernels, [1, 3, 10, 32]),
+    "draw_activations": (activations, [1, 3, 10, 32]),
+    "draw_followed": (followed, [1, 3, 5, 7]),
+    "draw_edge_auroc": (edge_auroc, [1, 3, 10, 32]),
+}
+
+
+def test_every_drawing_function_of_the_project_is_drawn_here():
+    modules = (kernel_demo, train, error_analysis, visualise)
+    assert {name for module in modules for name in vars(module) if name.startswith("draw_")} == set(DRAWN)
+
+
+def overlap(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of the boxes (n, 2, 2) and (m, 2, 2), lower left and upper right corner, share an area: (n, m)."""
+    shared = np.minimum(boxes[:, None, 1], others[None, :, 1]) - np.maximum(boxes[:, None, 0], others[None, :, 0])
+    return (shared > 0).all(axis=2)
+
+
+@pytest.mark.parametrize(
+    ("draw", "number"),
+    [pytest.param(draw, number, id=f"{name}-{number}") for name, (draw, some) in DRAWN.items() for number in some],
+)
+def test_every_text_can_be_read_and_every_picture_seen(draw, number, monkeypatch):
+    figure = draw(number)
+    texts = {}
+    original = Text.draw
+
+    def recorded(text, renderer):
+        original(text, renderer)
+        if text.get_visible() and text.get_text():
+            texts[text] = text.get_window_extent().get_points()
+
+    monkeypatch.setattr(Text, "draw", recorded)  # only what is drawn: not, for one, the ticks beyond an axis
+    figure.draw_without_rendering()
+    words, boxes = np.array([text.get_text() for text in texts]), np.array(list(texts.values()))
+
+    cut_off = (boxes[:, 0] < -1) | (boxes[:, 1] > figure.bbox.size + 1)
+    assert list(words[cut_off.any(axis=1)]) == []
+    first, second = np.nonzero(np.triu(overlap(boxes, boxes), k=1))
+    assert list(zip(words[first], words[second], strict=True)) == []
+    for axes in figure.axes:
+        for image in axes.images:
+            picture = image.get_window_extent()
+            assert min(picture.size) > 0.35 * figure.dpi
+            strange = [text.axes is not axes or len(axes.images) > 1 for text in texts]
+            assert list(words[strange & overlap(boxes, picture.get_points()[None])[:, 0]]) == []
+
+
+def test_a_figure_saves_to_the_same_bytes_again_without_time_or_software(tmp_path):
+    for name in ("once", "twice"):
+        figures.save(kernel_demo.draw_pooling(EDGES), tmp_path / f"{name}.png")
+    once, twice = ((tmp_path / f"{name}.png").read_bytes() for name in ("once", "twice"))
+    assert once == twice
+    assert not [mark for mark in (b"tIME", b"tEXt", b"zTXt", b"iTXt") if mark in once]
+
+
+@pytest.mark.parametrize(
+    ("scale", "limits", "colours"),
+    [
+        ("own", [(-2, 1), (0.5, 3), (0, 0.25)], "gray"),
+        ("common", [(0, 3)] * 3, "gray"),
+        ("symmetric", [(-3, 3)] * 3, "RdBu_r"),
+    ],
+)
+def test_the_images_of_a_grid_have_the_scale_that_was_asked_for(scale, limits, colours):
+    figure = figures.image_grid(PICTURES, ["a", "b", "c"], "heading", columns=2, scale=scale)
+    axes, *bar = figure.axes
+    assert [drawn.get_clim() for drawn in axes.images] == limits
+    assert {drawn.get_cmap().name for drawn in axes.images} == {colours}
+    assert len(bar) == (scale != "own")
+
+
+@pytest.mark.parametrize(("count", "columns", "shape"), [(1, 8, (28, 28)), (5, 2, (3, 3)), (7, 3, (8, 20))])
+def test_each_image_of_a_mosaic_lies_undistorted_in_its_frame_under_its_title_and_apart_from_the_others(
+    count, columns, shape
+):
+    _, ((axes,),) = figures.canvas(1, 1, height=5.0)
+    figures.mosaic(axes, [numbers().random(shape)] * count, [str(number) for number in range(count)], columns)
+    left, right, bottom, top = np.transpose([drawn.get_extent() for drawn in axes.images])
+    np.testing.assert_allclose((bottom - top) / (right - left), shape[0] / shape[1])
+    boxes = np.stack([np.stack([left, top], 1), np.stack([right, bottom], 1)], 1)
+    assert not np.triu(overlap(boxes, boxes), k=1).any()
+    for box, title, frame in zip(boxes, axes.texts, axes.patches, strict=True):
+        x, y = title.get_position()
+        assert x == pytest.approx(box[:, 0].mean())
+        assert y < box[0, 1]
+        size = frame.get_extents().transformed(axes.transData.inverted()).size
+        np.testing.assert_allclose(np.abs(size), np.ptp(box, axis=0))
+
+
+@pytest.mark.parametrize(("names", "rotation"), [(["0", "10", "cat"], 0), (["0", "10", "bird"], 90)])
+def test_long_names_stand_upright_under_the_x_axis_and_lie_beside_the_y_axis(names, rotation):
+    _, ((axes,),) = figures.canvas(1, 1, height=2.0)
+    for axis in (axes.xaxis, axes.yaxis):
+        figures.name_ticks(axis, names)
+        assert list(axis.get_ticklocs()) == [0, 1, 2]
+        assert [label.get_text() for label in axis.get_ticklabels()] == names
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {rotation}
+    assert {label.get_rotation() for label in axes.get_yticklabels()} == {0}
+
+
+def test_a_class_name_with_dollars_is_no_formula(tmp_path):
+    figure = error_analysis.draw_example(IMAGE, np.array([0.4, 0.6]), 0, 7, ["$5", r"$\nonsense$"])
+    figures.save(figure, tmp_path / "example.png")

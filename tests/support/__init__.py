@@ -1,0 +1,1 @@
+"""What tests share: data, clones of the project, processes."""

@@ -1,0 +1,86 @@
+"""The store that MLflow writes to: made whole, shared by processes, reached in seconds or not at all."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from support.clones import PROJECT
+
+WRITE = """
+from mlflow.entities import Metric
+from pipeline.tracking import client as mlflow_runs
+client = mlflow_runs.connect()
+experiment = client.get_experiment_by_name(mlflow_runs.STAGES).experiment_id
+run = client.create_run(experiment).info.run_id
+for step in range(200):
+    client.log_batch(run, metrics=[Metric("value", step, 0, step)])
+"""
+
+
+def start(folder: Path, script: str, **environment: str) -> subprocess.Popen[str]:
+    """Run a script on the store of a folder."""
+    return subprocess.Popen(
+        [sys.executable, "-c", script], cwd=PROJECT, text=True, stderr=subprocess.PIPE,
+        env=os.environ | {"DVC_ROOT": str(folder)} | environment,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_four_processes_that_make_the_store_at_once_lose_no_metric(tmp_path: Path) -> None:
+    processes = [start(tmp_path, WRITE) for _ in range(4)]
+    assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 4
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("convscope-stages").experiment_id])
+    histories = [client.get_metric_history(run.info.run_id, "value") for run in runs]
+    assert [[point.step for point in history] for history in histories] == [list(range(200))] * 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [1.5, 3])
+def test_a_store_whose_maker_was_killed_is_made_by_the_next(tmp_path: Path, seconds: float) -> None:
+    first = start(tmp_path, "from pipeline.tracking import client as mlflow_runs; mlflow_runs.connect()")
+    time.sleep(seconds)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    second = start(tmp_path, WRITE)
+    assert (second.communicate()[1], second.returncode) == ("", 0)
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """The address of a server that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("reachable", ["refused", "silent"])
+def test_a_store_out_of_reach_is_told_in_one_line_within_ten_seconds(
+    tmp_path: Path, silent_server: str, reachable: str
+) -> None:
+    uri = silent_server if reachable == "silent" else "http://127.0.0.1:9"
+    script = """
+import time
+from pipeline.config import errors
+from pipeline.tracking import client as mlflow_runs
+started = time.monotonic()
+try:
+    mlflow_runs.connect()
+except errors.UserError as error:
+    print(error)
+    print(time.monotonic() - started)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True,
+        env=os.environ | {"DVC_ROOT": str(tmp_path), "MLFLOW_TRACKING_URI": uri},
+    )  # fmt: skip
+    message, seconds = result.stdout.splitlines()
+    assert message.startswith(f"the MLflow store {uri} is out of reach: ")
+    assert float(seconds) < 10
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,233 @@
+"""Runs of stages and complete runs, whatever DVC took from its cache; each case through the real `dvc`."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from support.clones import Clone, commit, complete_rows, copy_of
+from support.processes import answers, free_port, stop, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+def client_of(clone: Clone) -> MlflowClient:
+    return MlflowClient(f"sqlite:///{clone.folder / 'mlflow.db'}")
+
+
+def stage_runs(client: MlflowClient, stage: str) -> list[Run]:
+    """The runs of one stage, the latest first."""
+    experiment = client.get_experiment_by_name("convscope-stages").experiment_id
+    return client.search_runs([experiment], f"tags.stage = '{stage}'")
+
+
+def newest_row(client: MlflowClient) -> Run:
+    return client.search_runs([client.get_experiment_by_name("convscope").experiment_id], max_results=1)[0]
+
+
+@pytest.fixture
+def copy(finished: Clone, tmp_path: Path) -> Clone:
+    """A copy of the finished clone, cache and all, in which a test may do what it likes."""
+    return copy_of(finished, tmp_path / "convscope")
+
+
+def test_a_fresh_pipeline_leaves_one_complete_run_and_one_run_a_stage(finished: Clone) -> None:
+    assert len(complete_rows(finished)) == 1
+    client = client_of(finished)
+    row = newest_row(client)
+    assert row.info.run_name == "baseline"
+    assert row.data.tags["test_set"] == "unseen"
+    for stage in ("fetch", "prepare", "kernel_demo", "train", "evaluate", "error_analysis", "visualise", "report"):
+        producer = client.get_run(row.data.tags[f"stage.{stage}"])
+        assert producer.data.tags["stage"] == stage
+        assert producer.data.metrics["seconds"] == row.data.metrics[f"seconds.{stage}"]
+    locked = yaml.safe_load((finished.folder / "dvc.lock").read_text())
+    model = next(out["md5"] for out in locked["stages"]["train"]["outs"] if out["path"] == "models")
+    assert row.data.tags["dvc.lock/models"] == model
+
+
+def test_a_training_run_holds_its_settings_curves_data_and_costs(finished: Clone) -> None:
+    client = client_of(finished)
+    run = stage_runs(client, "train")[-1]
+    assert run.info.status == "FINISHED"
+    assert {key.split(".")[0] for key in run.data.params} == {"model", "train"}
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "val_accuracy")] == [1, 2]
+    assert run.data.metrics["peak_memory_mb"] > 100
+    assert [entry.dataset.name for entry in run.inputs.dataset_inputs] == ["data/prepared"]
+    assert {artifact.path for artifact in client.list_artifacts(run.info.run_id)} == {"figures", "metrics", "models"}
+
+
+def test_a_downstream_change_adds_one_complete_run_and_changing_back_adds_none(copy: Clone) -> None:
+    copy.run("dvc", "repro", "--single-item", "--force", "publish")
+    assert len(complete_rows(copy)) == 1
+    before = (copy.folder / "params.yaml").read_text()
+    copy.set(error_analysis__seed=5)
+    assert copy.repro() == ["error_analysis", "report", "publish"]
+    assert len(complete_rows(copy)) == 2
+    assert newest_row(client_of(copy)).info.run_name == "error_analysis.seed=5"
+    (copy.folder / "params.yaml").write_text(before)
+    copy.repro()
+    assert len(complete_rows(copy)) == 2
+
+
+def test_checking_out_an_older_commit_and_repro_adds_no_run(copy: Clone) -> None:
+    copy.run("dvc", "repro", "--single-item", "--force", "publish")
+    copy.set(error_analysis__seed=6)
+    copy.repro()
+    commit(copy, "another seed")
+    rows = complete_rows(copy)
+    copy.run("git", "checkout", "--quiet", "HEAD~1")
+    copy.run("dvc", "checkout")
+    assert copy.repro() == []
+    assert complete_rows(copy) == rows
+
+
+def test_a_lost_store_gets_its_run_back(finished: Clone, copy: Clone) -> None:
+    (key,) = complete_rows(finished)
+    copy.run("python", "-m", "pipeline.publish")
+    assert complete_rows(copy) == {key}
+
+
+def test_four_queued_experiments_two_at_a_time_in_a_new_store_leave_four_complete_runs(copy: Clone) -> None:
+    for seed in (11, 12, 13, 14):
+        copy.run("dvc", "exp", "run", "--queue", "-S", f"error_analysis.seed={seed}")
+    copy.run("dvc", "queue", "start", "--jobs", "2")
+    deadline = time.monotonic() + 400
+    while "Running" in (status := copy.run("dvc", "queue", "status").stdout) or "Queued" in status:
+        assert time.monotonic() < deadline, status
+        time.sleep(2)
+    assert status.count("Success") == 4, status
+    assert len(complete_rows(copy)) == 4
+    client = client_of(copy)
+    rows = client.search_runs([client.get_experiment_by_name("convscope").experiment_id])
+    assert {row.info.run_name for row in rows} == {f"error_analysis.seed={seed}" for seed in (11, 12, 13, 14)}
+    assert all(row.data.tags["dvc.experiment"] for row in rows)
+
+
+def test_an_experiment_in_a_temporary_folder_leaves_its_complete_run_in_the_repository(copy: Clone) -> None:
+    copy.run("dvc", "exp", "run", "--temp", "-S", "error_analysis.seed=21")
+    assert len(complete_rows(copy)) == 1
+
+
+def test_a_stage_that_raises_ends_failed_with_its_traceback(copy: Clone) -> None:
+    module = copy.folder / "pipeline/error_analysis.py"
+    module.write_text(module.read_text().replace("    wrong = predicted != labels", "    raise RuntimeError('boom')"))
+    assert "boom" in module.read_text()
+    result = copy.run("dvc", "repro", check=False)
+    assert result.returncode != 0
+    client = client_of(copy)
+    (run,) = stage_runs(client, "error_analysis")
+    assert run.info.status == "FAILED"
+    (artifact,) = client.list_artifacts(run.info.run_id)
+    assert "RuntimeError: boom" in Path(client.download_artifacts(run.info.run_id, artifact.path)).read_text()
+    waiting = list((copy.folder / ".convscope").glob("*/record.json"))
+    assert waiting == []
+    assert complete_rows(copy) == set()
+
+
+def test_a_killed_training_is_closed_as_killed_by_the_next_stage(copy: Clone) -> None:
+    copy.set(train__epochs=2000)
+    process = subprocess.Popen(
+        ["dvc", "repro"], cwd=copy.folder, env=copy.environment(), start_new_session=True, stdout=subprocess.DEVNULL
+    )
+    wait_for((copy.folder / "mlflow.db").exists)
+    client = client_of(copy)
+    wait_for(lambda: client.get_experiment_by_name("convscope-stages"))
+    wait_for(lambda: [run for run in stage_runs(client, "train") if "val_loss" in run.data.metrics])  # it trains
+    assert stage_runs(client, "train")[0].info.status == "RUNNING"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    copy.set(train__epochs=2)
+    copy.repro()
+    copy.run("python", "-m", "pipeline.publish")
+    assert len(complete_rows(copy)) == 1
+    assert [run.info.status for run in stage_runs(client, "train")] == ["KILLED"]
+
+
+def test_a_stage_repeated_alone_is_logged_at_once_and_in_a_whole_repro_with_publish(copy: Clone) -> None:
+    copy.repro("--force", "--single-item", "kernel_demo")
+    client = client_of(copy)
+    assert [run.info.status for run in stage_runs(client, "kernel_demo")] == ["FINISHED"]
+    copy.set(error_analysis__seed=31)
+    assert copy.repro() == ["error_analysis", "report", "publish"]
+    runs = {stage: stage_runs(client, stage)[0] for stage in ("error_analysis", "report", "publish")}
+    ends = [run.info.end_time for run in runs.values()]
+    assert ends == sorted(ends)
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert list((copy.folder / ".convscope").glob("*/record.json")) == []
+
+
+def test_a_killed_stage_and_one_that_waits_are_logged_by_the_next_that_has_mlflow_loaded(copy: Clone) -> None:
+    script = """
+import os, signal
+from pipeline.config import params
+from pipeline.tracking import run as tracking
+with tracking.stage_run("report", params.load()):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert copy.run("python", "-c", script, check=False).returncode == -signal.SIGKILL
+    assert not (copy.folder / "mlflow.db").exists()
+    copy.run("python", "-m", "pipeline.publish")
+    assert [run.info.status for run in stage_runs(client_of(copy), "report")] == ["KILLED"]
+
+
+def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start a real MLflow server and wait until it answers."""
+    process = subprocess.Popen(
+        ["mlflow", "server", "--port", str(port), "--workers", "1", "--backend-store-uri", "sqlite:///server.db",
+         "--artifacts-destination", "server-artifacts"],
+        cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+    )  # fmt: skip
+    wait_for(lambda: answers(port))
+    return process
+
+
+def test_a_server_that_dies_while_the_network_trains_costs_no_result(copy: Clone, tmp_path: Path) -> None:
+    port = free_port()
+    uri = f"http://127.0.0.1:{port}"
+    server = serve(tmp_path, port)
+    copy.set(train__epochs=40)
+    environment = copy.environment(MLFLOW_TRACKING_URI=uri)
+    log = (tmp_path / "repro.log").open("w+")
+    repro = subprocess.Popen(["dvc", "repro"], cwd=copy.folder, env=environment, stdout=log, stderr=log)
+    try:
+        wait_for(lambda: "Epoch 2/" in (tmp_path / "repro.log").read_text())
+        stop(server)
+        assert repro.wait(timeout=300) != 0
+        output = (tmp_path / "repro.log").read_text()
+        assert "train: this run is not in MLflow: " in output
+        assert "Epoch 40/40" in output
+        assert "Running stage 'evaluate'" in output  # so train ended well, and evaluate found the store out of reach
+        assert f"the MLflow store {uri} is out of reach" in output
+        server = serve(tmp_path, port)
+        resumed = copy.run("dvc", "repro", MLFLOW_TRACKING_URI=uri).stdout
+        assert "Running stage 'train'" not in resumed
+        assert len(complete_rows(copy, uri)) == 1
+        (train,) = stage_runs(MlflowClient(uri), "train")
+        assert train.info.status == "FINISHED"
+        steps = [point.step for point in MlflowClient(uri).get_metric_history(train.info.run_id, "val_loss")]
+        assert steps == list(range(1, 41))
+    finally:
+        repro.kill()
+        stop(server)
+        log.close()
+    assert not (copy.folder / "mlflow.db").exists()
+
+
+def test_an_old_run_is_rebuilt_from_its_tags_and_artifacts_alone(finished: Clone, tmp_path: Path) -> None:
+    client = client_of(finished)
+    run = newest_row(client)
+    rebuilt = Clone(tmp_path / "rebuilt")
+    finished.run("git", "clone", "--quiet", str(finished.folder), str(rebuilt.folder))
+    rebuilt.run("git", "checkout", "--quiet", run.data.tags["git.commit"])
+    for name in ("params.yaml", "dvc.lock"):
+        (rebuilt.folder / name).write_bytes(Path(client.download_artifacts(run.info.run_id, name)).read_bytes())
+    assert "publish" in rebuilt.repro()  # although its entry in dvc.lock is up to date
+    assert complete_rows(rebuilt) == {run.data.tags["content"]}
+    assert rebuilt.lock() == finished.lock()
