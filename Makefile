@@ -33,7 +33,7 @@ ui: .venv/complete ## open the MLflow UI on this project's runs
 
 queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a time, each with its share of the cores
 	@echo "make queue: the queued experiments, $(JOBS) at a time; dvc exp show lists the results"
-	@threads=$$(( ($$(getconf _NPROCESSORS_ONLN) + $(JOBS) - 1) / $(JOBS) )); \
+	@cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); threads=$$(( (cores + $(JOBS) - 1) / $(JOBS) )); \
 		TF_NUM_INTEROP_THREADS=$$threads TF_NUM_INTRAOP_THREADS=$$threads dvc exp run --run-all --jobs $(JOBS)
 
 bench: .venv/complete ## time the pipeline against its peers; ONLY=cold runs one part
@@ -45,9 +45,10 @@ lock: .venv/complete ## write requirements.lock anew from pyproject.toml
 	@uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-header --group dev \
 		pyproject.toml --output-file requirements.lock
 
-clean: ## remove the environment and everything the pipeline made, keep git and DVC's cache
-	@echo "make clean: .venv and all outputs"
-	@rm -rf .venv data models metrics figures report
+clean: ## remove the environment and what the pipeline made; your own files, git and DVC's cache stay
+	@echo "make clean: what the pipeline made, and .venv"
+	@.venv/bin/python -m pipeline.commands.clean || echo "make clean: without the environment, outputs are left as they are"
+	@rm -rf .venv
 
 # Made by the first Python that fits; uv, pinned in the lock like the rest, installs in seconds what pip does in minutes.
 # The modules are compiled at once, so that no stage pays for it later.

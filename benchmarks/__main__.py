@@ -12,8 +12,7 @@ import psutil
 
 from benchmarks import report
 from benchmarks.parts import PARTS, PROJECT
-from pipeline import fetch
-from pipeline.sources import datasets
+from pipeline.sources import datasets, mirrors
 
 RESULTS = PROJECT / "benchmarks/results.json"
 
@@ -39,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="convscope-bench-") as scratch:
         mnist = Path(scratch, "mnist")
         mnist.mkdir()
-        for file, content in fetch.download_first(fetch.sources("mnist"), datasets.KNOWN["mnist"]).items():
+        for file, content in mirrors.download_first(mirrors.sources("mnist"), datasets.KNOWN["mnist"]).items():
             (mnist / file).write_bytes(content)
         for name in parts:
             print(f"{name}: {PARTS[name].__doc__}", flush=True)

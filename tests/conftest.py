@@ -1,17 +1,26 @@
 """The data and the clones that tests of several files share."""
 
+import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
-from support.clones import PROJECT, SMALL, Clone, commit
+from support.clones import ARTICLE_YAML, PROJECT, SMALL, Clone, commit
 from support.synthetic import synthetic_digits, write_idx
 
-from pipeline import fetch
+from pipeline.sources import mirrors
 from pipeline.sources.datasets import KNOWN
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """Leave the environment as it was: a .env file, once read, would stay in it for every later test."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +33,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the real MNIST, fetched as the pipeline fetches it."""
     folder = tmp_path_factory.mktemp("mnist")
-    for name, content in fetch.download_first(fetch.sources("mnist"), KNOWN["mnist"]).items():
+    for name, content in mirrors.download_first(mirrors.sources("mnist"), KNOWN["mnist"]).items():
         (folder / name).write_bytes(content)
     return folder
 
@@ -44,6 +53,7 @@ def make_clone(tmp_path_factory: pytest.TempPathFactory, dataset: Path) -> Calla
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(PROJECT / name, folder / name)
         clone = Clone(folder)
+        shutil.copyfile(ARTICLE_YAML, folder / "params.yaml")
         settings = {key.replace(".", "__"): value for key, value in SMALL.items()}
         clone.set(fetch__dataset=str(dataset), **settings)
         clone.run("git", "init", "--quiet")

@@ -1,18 +1,11 @@
-"""The wrong images: all of them, in order, in the table and in the figures."""
+"""The wrong images: all of them, in order."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from pipeline import error_analysis
-from pipeline.config.errors import UserError
-from pipeline.figures import style as figures
-
-FINDS = np.array([3, 5, 8, 11])  # indices of wrong images
-NAMES = ["dog", "cat", "ant", "bee"]
 
 
 def answers(count: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
@@ -22,135 +15,13 @@ def answers(count: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.
     return probabilities, probabilities.argmax(axis=1).astype(np.uint8), random.integers(0, 4, count).astype(np.uint8)
 
 
-def test_separation_of_a_handmade_example():
-    highest = np.array([0.5, 0.8, 0.9, 0.7, 0.6], np.float32)
-    wrong = np.array([True, False, False, False, True])
-    assert error_analysis.separation(highest, wrong) == pytest.approx(
-        {
-            "highest_probability_wrong": 0.55,
-            "highest_probability_right": 0.8,
-            "highest_probability_all": 0.7,
-            "wrong_auroc": 1.0,
-        }
-    )
-    assert error_analysis.separation(highest, ~wrong)["wrong_auroc"] == 0
-    assert error_analysis.separation(highest, np.arange(5) == 3)["wrong_auroc"] == 0.5
-
-
-def test_without_wrong_images_there_is_nothing_to_separate():
-    found = error_analysis.separation(np.array([0.5, 1], np.float32), np.array([False, False]))
-    assert found == {
-        "highest_probability_wrong": None,
-        "highest_probability_right": 0.75,
-        "highest_probability_all": 0.75,
-        "wrong_auroc": None,
-    }
-
-
 @given(count=st.integers(0, 60), seed=st.integers(0, 2**32 - 1))
 def test_the_table_has_every_wrong_image_and_no_other_the_surest_first(count, seed):
     probabilities, predicted, labels = answers(count, seed)
-    table = error_analysis.wrong_images(probabilities, predicted, labels)
+    table = error_analysis.misclassified(probabilities, predicted, labels)
     assert sorted(table["index"]) == [index for index in range(count) if predicted[index] != labels[index]]
     assert table["probability_of_predicted"].is_monotonic_decreasing
     for row in table.itertuples():
         assert (row.label, row.predicted) == (labels[row.index], predicted[row.index])
         assert row.probability_of_predicted == probabilities[row.index].max()
         assert row.probability_of_label == probabilities[row.index, row.label]
-
-
-def test_a_named_example_is_kept():
-    assert error_analysis.chosen(8, FINDS, 0, "error_analysis.wrong") == 8
-
-
-def test_the_seed_draws_an_example_among_the_candidates():
-    drawn = [error_analysis.chosen(None, FINDS, seed, "error_analysis.wrong") for seed in range(50)]
-    assert drawn == [error_analysis.chosen(None, FINDS, seed, "error_analysis.wrong") for seed in range(50)]
-    assert set(drawn) == set(FINDS)
-
-
-def test_without_candidates_there_is_no_example():
-    assert error_analysis.chosen(None, FINDS[:0], 0, "error_analysis.wrong") is None
-
-
-@pytest.mark.parametrize("index", [4, 10_000])
-@pytest.mark.parametrize("key", ["error_analysis.wrong", "error_analysis.right"])
-def test_a_named_example_that_is_none_is_refused_by_name(key, index):
-    with pytest.raises(UserError, match=rf"^params\.yaml: {key}: found {index}; .* 3, 5, 8, 11\b"):
-        error_analysis.chosen(index, FINDS, 0, key)
-
-
-def test_a_named_example_is_refused_in_a_whole_sentence_where_there_are_no_candidates():
-    with pytest.raises(UserError, match=r"^params\.yaml: error_analysis\.wrong: found 4; (?!.*, \.\.\.)"):
-        error_analysis.chosen(4, FINDS[:0], 0, "error_analysis.wrong")
-
-
-@pytest.mark.parametrize(
-    ("label", "colours"),
-    [
-        (2, [figures.GREY, figures.ORANGE, figures.BLUE, figures.GREY]),
-        (1, [figures.GREY, figures.BLUE, figures.GREY, figures.GREY]),
-    ],
-    ids=["wrong", "right"],
-)
-def test_an_example_has_a_bar_a_probability_and_the_two_classes_in_colour(label, colours):
-    image = np.arange(12, dtype=np.uint8).reshape(4, 3)
-    probabilities = np.array([0.125, 0.5, 0.25, 0.125], np.float32)
-    figure = error_analysis.draw_example(image, probabilities, label, 77, NAMES)
-    picture, bars = figure.axes
-    np.testing.assert_array_equal(picture.images[0].get_array(), image)
-    assert [bar.get_height() for bar in bars.patches] == list(probabilities)
-    assert [to_hex(bar.get_facecolor()).upper() for bar in bars.patches] == colours
-    assert figure.get_suptitle() == f"Test image 77: {NAMES[label]}, taken for cat"
-    assert [tick.get_text() for tick in bars.get_xticklabels()] == NAMES
-
-
-def test_both_histograms_are_densities_over_the_same_bins():
-    highest = np.random.default_rng(0).uniform(0.1, 1, 400).astype(np.float32)
-    wrong = highest < 0.4
-    (axes,) = error_analysis.draw_highest(highest, wrong).axes
-    everything, mistakes = axes.containers
-    for bars, values in ((everything, highest), (mistakes, highest[wrong])):
-        edges = [bar.get_x() for bar in bars] + [bars[-1].get_x() + bars[-1].get_width()]
-        np.testing.assert_allclose(edges, np.linspace(0, 1, len(bars) + 1), atol=1e-12)
-        np.testing.assert_allclose([bar.get_height() for bar in bars], np.histogram(values, edges, density=True)[0])
-        assert sum(bar.get_height() * bar.get_width() for bar in bars) == pytest.approx(1)
-    assert len(everything) == len(mistakes)
-
-
-def test_a_network_that_is_never_wrong_and_always_sure_still_gets_its_histogram():
-    (axes,) = error_analysis.draw_highest(np.ones(5, np.float32), np.zeros(5, bool)).axes
-    assert len(axes.containers) == 1
-    left, right = axes.get_xlim()
-    assert left < right == 1
-
-
-@pytest.mark.parametrize("count", [1, 5, 30])
-@pytest.mark.parametrize(("names", "line"), [(NAMES, " "), (["horse", *NAMES[1:]], "\n")], ids=["short", "long"])
-def test_the_gallery_shows_the_table_in_its_order_by_class_names(count, names, line):
-    probabilities, predicted, _ = answers(count)
-    table = error_analysis.wrong_images(probabilities, predicted, (predicted + 1) % 4)
-    images = np.random.default_rng(1).integers(0, 256, (count, 3, 3), np.uint8)
-    (axes,) = error_analysis.draw_wrong(images, table, names).axes
-    for drawn, title, image, row in zip(axes.images, axes.texts, images, table.itertuples(), strict=True):
-        np.testing.assert_array_equal(drawn.get_array(), image)
-        answer = f"{names[row.predicted]} ({row.probability_of_predicted:.2f})"
-        assert title.get_text() == f"{names[row.label]} →{line}{answer}"
-
-
-def test_the_gallery_says_when_no_image_is_wrong():
-    probabilities, predicted, _ = answers(6)
-    table = error_analysis.wrong_images(probabilities, predicted, predicted)
-    (axes,) = error_analysis.draw_wrong(np.empty((0, 3, 3), np.uint8), table, NAMES).axes
-    assert [text.get_text() for text in axes.texts] == ["No image is wrong."]
-    assert not axes.images
-
-
-def test_the_confusion_matrix_writes_every_count_and_colours_only_mistakes():
-    matrix = np.array([[90, 2, 0], [1, 80, 7], [0, 0, 70]])
-    axes, _ = error_analysis.draw_confusion(matrix, NAMES[:3]).axes
-    written = {text.get_position(): text.get_text() for text in axes.texts}
-    assert written == {(predicted, label): str(count) for (label, predicted), count in np.ndenumerate(matrix)}
-    np.testing.assert_array_equal(axes.images[0].get_array(), [[0, 2, 0], [1, 0, 7], [0, 0, 0]])
-    for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
-        assert [tick.get_text() for tick in ticks] == NAMES[:3]

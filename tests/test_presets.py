@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from support.clones import PROJECT, Clone, copy_of
+from support.clones import ARTICLE_YAML, PROJECT, Clone, copy_of
 
 from pipeline.config import params
 
@@ -44,7 +44,7 @@ def test_a_preset_is_taken_in_one_line_and_gives_the_settings_it_is_named_for(
     finished: Clone, tmp_path: Path, preset: str
 ):
     clone = copy_of(finished, tmp_path / "convscope")
-    (clone.folder / "params.yaml").write_text((PROJECT / "params.yaml").read_text())
+    (clone.folder / "params.yaml").write_text(ARTICLE_YAML.read_text())
     dataset = params.load(finished.folder / "params.yaml").fetch.dataset
     clone.run("bash", "-c", f"dvc exp run fetch -S fetch.dataset={dataset} $(cat presets/{preset})")
     settings = params.flat(params.load(clone.folder / "params.yaml"))

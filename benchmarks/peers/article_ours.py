@@ -11,19 +11,20 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 from clock import measure, mnist
 
-from pipeline import train
 from pipeline.config import params
-from pipeline.network import build as model
 from pipeline.network.backend import seed_everything, spread_over
-from pipeline.network.fused import PARTS, twin
+from pipeline.network.build import build
+from pipeline.network.fused import fused, micro_batches
+from pipeline.network.training import compiled
 
 gc.enable()
 x, y, xt, yt = mnist(Path(sys.argv[1]))
 settings = params.load(Path(__file__).parents[2] / "params.yaml")
-spread_over(PARTS)
+parts = micro_batches(settings.model, settings.train.batch_size, len(x))
+spread_over(parts)
 seed_everything(0)
-network = train.compiled(model.build(settings.model, (28, 28), 10), settings.train, len(x))
-fast = twin(network, PARTS)
+network = compiled(build(settings.model, (28, 28), 10), settings.train, len(x))
+fast = fused(network, parts)
 
 
 def epoch(validate: bool) -> float:

@@ -13,11 +13,11 @@ sys.path[:0] = [str(PROJECT), str(Path(__file__).parents[1])]
 import yaml
 from clock import mnist, race
 
-from pipeline import train
 from pipeline.config import params
-from pipeline.network import build as model
 from pipeline.network.backend import seed_everything, spread_over
-from pipeline.network.fused import PARTS, twin
+from pipeline.network.build import build
+from pipeline.network.fused import fused, micro_batches
+from pipeline.network.training import compiled
 
 gc.enable()
 x, y, xt, yt = mnist(Path(sys.argv[1]), 60_000)
@@ -27,10 +27,11 @@ for line in (PROJECT / "presets/fast").read_text().splitlines():
     section, name = key.split(".")
     tree[section][name] = yaml.safe_load(value)
 settings = params.parse(yaml.safe_dump(tree), "presets/fast")
-spread_over(PARTS)
+parts = micro_batches(settings.model, settings.train.batch_size, len(x))
+spread_over(parts)
 seed_everything(int(sys.argv[2]))
-network = train.compiled(model.build(settings.model, (28, 28), 10), settings.train, len(x))
-fast = twin(network, PARTS)
+network = compiled(build(settings.model, (28, 28), 10), settings.train, len(x))
+fast = fused(network, parts)
 
 
 def epoch() -> None:

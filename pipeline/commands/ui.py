@@ -9,11 +9,11 @@ import zlib
 from mlflow import MlflowClient
 
 from pipeline.config.errors import UserError
-from pipeline.tracking import client as mlflow_runs
+from pipeline.tracking import client as tracking_client
 from pipeline.tracking import store
 
 VIEW = "convscope"
-METRICS = ["test_accuracy", "test_loss", "val_accuracy", "val_loss", "accuracy", "loss", "wrong_auroc"]
+METRICS = ["test_accuracy", "test_loss", "val_accuracy", "val_loss", "accuracy", "loss", "misclassification_auroc"]
 
 
 def columns(client: MlflowClient, experiment: str) -> list[str]:
@@ -47,11 +47,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5000, help="port on this machine (default: %(default)s)")
     port = parser.parse_args().port
     try:
-        client = mlflow_runs.connect()
+        client = tracking_client.connect()
     except UserError as error:
         raise SystemExit(str(error)) from None
-    mlflow_runs.deliver_ended(client)
-    experiment = client.get_experiment_by_name(mlflow_runs.EXPERIMENTS).experiment_id
+    tracking_client.flush(client)
+    experiment = client.get_experiment_by_name(tracking_client.EXPERIMENTS).experiment_id
     save_view(client, experiment)
     remote = store.uri() if store.uri().startswith("http") else None
     page = f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"

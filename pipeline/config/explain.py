@@ -7,29 +7,29 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 
-def explained(error: ValidationError, settings: type[BaseModel]) -> list[str]:
-    """Return a line for each mistake; a misspelt key is not told as a missing one too."""
-    mistakes: list[dict[str, Any]] = [dict(mistake) for mistake in error.errors()]
-    meant = [_meant(mistake["loc"], settings) for mistake in mistakes if mistake["type"] == "extra_forbidden"]
-    told = [mistake for mistake in mistakes if mistake["type"] != "missing" or mistake["loc"] not in meant]
-    return [_line(mistake, settings) for mistake in told]
+def explain(error: ValidationError, settings: type[BaseModel]) -> list[str]:
+    """Return a line for each validation error; a misspelt key is not told as a missing one too."""
+    details: list[dict[str, Any]] = [dict(detail) for detail in error.errors()]
+    meant = [_meant(detail["loc"], settings) for detail in details if detail["type"] == "extra_forbidden"]
+    told = [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
+    return [_line(detail, settings) for detail in told]
 
 
-def _line(mistake: dict[str, Any], settings: type[BaseModel]) -> str:
-    *parents, key = [str(part) for part in mistake["loc"]] or [""]
+def _line(detail: dict[str, Any], settings: type[BaseModel]) -> str:
+    *parents, key = [str(part) for part in detail["loc"]] or [""]
     name = ".".join([*parents, key])
-    found = mistake["input"]
-    match mistake["type"]:
+    found = detail["input"]
+    match detail["type"]:
         case "extra_forbidden":
-            meant = _meant(mistake["loc"], settings)
+            meant = _meant(detail["loc"], settings)
             hint = f"did you mean {'.'.join(meant)}? " if meant else ""
             return f"{name}: unknown key; {hint}allowed here: {', '.join(_keys(parents, settings))}"
         case "missing":
             return f"{name}: missing; it must be given"
         case "value_error":
-            return str(mistake["ctx"]["error"])
+            return str(detail["ctx"]["error"])
         case _:
-            return f"{name}: found {json.dumps(found)}; {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
+            return f"{name}: found {json.dumps(found)}; {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 
 def _meant(place: tuple[Any, ...], settings: type[BaseModel]) -> tuple[str, ...] | None:

@@ -15,7 +15,7 @@ LAYERS = Path("models/layers.json")
 
 METRICS = Path("metrics")
 HISTORY = METRICS / "history.csv"
-WRONG = METRICS / "wrong.csv"
+MISCLASSIFIED = METRICS / "misclassified.csv"
 CONFUSION = METRICS / "confusion.csv"
 CLASSES = METRICS / "classes.csv"
 KERNELS = METRICS / "kernels.csv"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a file that takes its name only once all of it is written.
 
     Raises OSError naming `path` when the disk is full or the folder cannot be written; then nothing is left behind.
@@ -33,7 +33,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write bytes."""
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(content)
 
 
@@ -49,14 +49,14 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write one array as .npy."""
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         # only its write: numpy would write past a file object, and not say why a write failed
         np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
 
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
     """Write named arrays as .npz."""
-    with written_whole(path) as file:
+    with atomic_write(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 

@@ -23,13 +23,13 @@ def auroc(positive: NDArray[Any], negative: NDArray[Any]) -> float | None:
     return float(above / (len(positive) * len(negative)))
 
 
-def confusion(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+def confusion_matrix(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
     """Return how often each true class (row) was given each predicted class (column): (classes, classes)."""
     pairs = labels.astype(np.int64) * classes + predicted
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
-def wilson(hits: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(hits: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the interval in which the share that `hits` of `count` estimate lies with this confidence.
 
     Wilson, Journal of the American Statistical Association 22 (1927).

@@ -67,5 +67,6 @@ def spread_over(parts: int) -> None:
 
     To be called before TensorFlow computes anything.
     """
-    cores = int(os.environ.get("TF_NUM_INTEROP_THREADS") or os.cpu_count() or 1)
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()  # macOS has none
+    cores = int(os.environ.get("TF_NUM_INTEROP_THREADS") or usable or 1)
     tf.config.threading.set_intra_op_parallelism_threads(max(cores // parts, 1))

@@ -1,4 +1,4 @@
-"""The network's twin that trains: the same weights, the same function, in an order of operations that costs less.
+"""The fused network that trains: the same weights, the same function, in an order of operations that costs less.
 
 Max pooling keeps the largest of each window. Adding a bias and an activation that never falls do not change which one
 that is, so both may wait until three quarters of the values are gone. Two dropouts in a row are one that keeps the
@@ -8,16 +8,17 @@ cache from one layer to the next. The figures are in benchmarks/README.md.
 
 from typing import Any
 
+from pipeline.config.sections import Model
 from pipeline.network.backend import keras, tf
 
 layers = keras.layers
 
-RISING = ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "linear")  # activations that never fall
+MONOTONIC = ("relu", "leaky_relu", "elu", "tanh", "sigmoid", "linear")  # activations that never fall
 STEPS = 32  # in one call of the graph
-PARTS = 4  # of a batch; not by the number of cores, so that dropout draws the same everywhere
+MICRO_BATCHES = 4  # of a batch; not by the number of cores, so that dropout draws the same everywhere
 
 
-class PooledConvolution(keras.layers.Conv2D):  # type: ignore[misc]
+class FusedConvPool(keras.layers.Conv2D):  # type: ignore[misc]
     """A convolution and the max pooling after it: pooled before bias and activation."""
 
     def __init__(self, pool_size: int, **settings: Any) -> None:
@@ -35,7 +36,7 @@ class PooledConvolution(keras.layers.Conv2D):  # type: ignore[misc]
         return n, height // self.pool_size, width // self.pool_size, filters
 
 
-class ShortDropout(keras.layers.Dropout):  # type: ignore[misc]
+class FusedDropout(keras.layers.Dropout):  # type: ignore[misc]
     """Dropout by random numbers of 8 bits where they give its share exactly, else of 16, exact to 1/65536."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -54,30 +55,40 @@ class ShortDropout(keras.layers.Dropout):  # type: ignore[misc]
         return inputs * (kept * (2**bits / (2**bits - dropped)))
 
 
-class SideBySide(keras.Model):  # type: ignore[misc]
-    """A network whose batches, of PARTS images or more, go through it in parts at the same time, one thread a part."""
+class MicroBatched(keras.Model):  # type: ignore[misc]
+    """A network whose batches go through it in parts at the same time, one thread a part."""
 
-    def __init__(self, network: keras.Model) -> None:
+    def __init__(self, network: keras.Model, parts: int) -> None:
         super().__init__()
         self.network = network
+        self.parts = parts
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return the probabilities (n, classes) of images (n, height, width)."""
         count = tf.shape(images)[0]
-        sizes = count // PARTS + tf.cast(tf.range(PARTS) < count % PARTS, tf.int32)
-        parts = tf.split(images, sizes, num=PARTS)
+        sizes = count // self.parts + tf.cast(tf.range(self.parts) < count % self.parts, tf.int32)
+        parts = tf.split(images, sizes, num=self.parts)
         return tf.concat([self.network(part, training=training) for part in parts], axis=0)
 
 
-def twin(network: keras.Model, smallest_batch: int) -> keras.Model:
+def micro_batches(settings: Model, batch_size: int, *counts: int) -> int:
+    """Return in how many parts batches go through the network side by side, for splits of so many images.
+
+    One, the whole batch, where batch normalisation mixes its images, and where a last batch has too few of them:
+    TensorFlow's max pooling has no gradient for a part without images.
+    """
+    smallest = min((count - 1) % batch_size + 1 for count in counts)
+    return 1 if settings.batch_normalization or smallest < MICRO_BATCHES else MICRO_BATCHES
+
+
+def fused(network: keras.Model, parts: int) -> keras.Model:
     """Return a network that computes what `network` does from weights of its own, which begin as that one's.
 
-    Batches go through it in parts unless the smallest one has too few images, or batch normalisation mixes them.
+    Batches go through it in so many parts, as `micro_batches` says.
     """
     model = _reordered(network)
-    mixes = any(isinstance(layer, layers.BatchNormalization) for layer in network.layers)
-    if smallest_batch >= PARTS and not mixes:
-        model = SideBySide(model)
+    if parts > 1:
+        model = MicroBatched(model, parts)
     model.compile(network.optimizer, network.loss, metrics=["accuracy"], steps_per_execution=STEPS)
     return model
 
@@ -92,11 +103,11 @@ def _reordered(network: keras.Model) -> keras.Model:
                 continue
             case layers.MaxPooling2D() if _may_wait(last):
                 model.pop()
-                model.add(PooledConvolution(layer.pool_size[0], **last.get_config()))
-            case layers.Dropout() if isinstance(last, layers.Flatten) and isinstance(before, ShortDropout):
+                model.add(FusedConvPool(layer.pool_size[0], **last.get_config()))
+            case layers.Dropout() if isinstance(last, layers.Flatten) and isinstance(before, FusedDropout):
                 before.rate = 1 - (1 - before.rate) * (1 - layer.rate)
             case layers.Dropout():
-                model.add(ShortDropout(layer.rate, name=layer.name))
+                model.add(FusedDropout(layer.rate, name=layer.name))
             case _:
                 model.add(type(layer).from_config(layer.get_config()))
     model.set_weights(network.get_weights())
@@ -105,4 +116,4 @@ def _reordered(network: keras.Model) -> keras.Model:
 
 def _may_wait(layer: Any) -> bool:
     """Tell whether a layer's bias and activation may come after a max pooling."""
-    return type(layer) is layers.Conv2D and keras.activations.serialize(layer.activation) in RISING
+    return type(layer) is layers.Conv2D and keras.activations.serialize(layer.activation) in MONOTONIC

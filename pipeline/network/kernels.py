@@ -48,3 +48,15 @@ def with_edges(kernels: NDArray[np.float32]) -> NDArray[np.float32]:
     top, left = height // 2 - 1, width // 2 - 1
     edges[top : top + 3, left : left + 3] = np.moveaxis(bank, 0, -1)[:, :, None] / channels
     return np.concatenate([edges, kernels[..., len(bank) :]], axis=-1)
+
+
+def as_pictures(kernels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Return a kernel (height, width) a filter from (height, width, channels, filters): its strongest channel."""
+    strength = np.linalg.norm(kernels, axis=(0, 1))  # (channels, filters)
+    strongest = strength.argmax(axis=0)
+    return [kernels[:, :, channel, number] for number, channel in enumerate(strongest)]
+
+
+def as_convolution(kernel: Array) -> Array:
+    """Return the kernel (height, width) whose convolution is what Keras computes, the cross-correlation: flipped."""
+    return kernel[::-1, ::-1]

@@ -50,7 +50,7 @@ KNOWN = {
 }
 
 
-def verified(found: dict[str, bytes], place: object, known: Known) -> dict[str, bytes]:
+def verify_checksums(found: dict[str, bytes], place: object, known: Known) -> dict[str, bytes]:
     """Return a known data set's four files once each is there and has its checksum.
 
     Raises UserError naming the file, what was expected and what was found.
@@ -66,7 +66,7 @@ def verified(found: dict[str, bytes], place: object, known: Known) -> dict[str, 
     return contents
 
 
-def own(place: Path) -> tuple[dict[str, bytes], list[str]]:
+def custom(place: Path) -> tuple[dict[str, bytes], list[str]]:
     """Return the four IDX files and the class names of data of one's own, from a folder or an archive.
 
     Grey images of one size from 8x8 to 128x128, 2 to 100 classes, each with at least one image in both parts. Where no
@@ -99,7 +99,7 @@ def own(place: Path) -> tuple[dict[str, bytes], list[str]]:
     for part, labels in (("training", arrays[idx.TRAIN_LABELS]), ("test", arrays[idx.TEST_LABELS])):
         if labels.max() >= len(names):
             raise UserError(
-                f"{place}: {part} label {labels.argmax()} is {labels.max()}; {CLASS_NAMES} names {len(names)} classes, "
+                f"{place}: {part} label {labels.argmax()} is {labels.max()}; {len(names)} classes are named, "
                 f"so that allowed are 0 to {len(names) - 1}"
             )
         missing = np.flatnonzero(np.bincount(labels, minlength=len(names)) == 0)
@@ -126,7 +126,7 @@ def _names(content: bytes, place: object) -> list[str]:
         raise UserError(f"{place}: {CLASS_NAMES} is not UTF-8 text: {error}") from None
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise UserError(f"{place}: {CLASS_NAMES} has {', '.join(sorted(twice))} more than once")
+        raise UserError(f"{place}: the class names have {', '.join(sorted(twice))} more than once")
     return names
 
 

@@ -1,4 +1,4 @@
-"""Runs in MLflow: the store made safely and reached within seconds, and the records of stages logged in it."""
+"""Runs in MLflow: the store made safely and reached within seconds, and the outbox flushed into it."""
 
 import logging
 import os
@@ -8,13 +8,16 @@ from typing import Any
 
 import filelock
 
-from pipeline.tracking import collector, store
-from pipeline.tracking import outbox as records
+from pipeline.config.repository import root
+from pipeline.tracking import outbox, store
+from pipeline.tracking.gc_paused import gc_paused
+from pipeline.tracking.outbox import PendingRun
 
 # Set before MLflow loads: telemetry looks a host up in every process, and a store out of reach costs 247 s by default.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "4")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(store.TIMEOUT))
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # each run's address, several lines
 
 import mlflow
 from mlflow import MlflowClient
@@ -38,59 +41,58 @@ def connect() -> MlflowClient:
     """
     place = store.uri()
     try:
-        if store.is_own():
-            with store.lock(), collector.off():  # MLflow loads SQLAlchemy here
+        if store.is_local():
+            with store.lock(), gc_paused():  # MLflow loads SQLAlchemy here
                 _create(store.database())
-                client = _with_experiments(place, store.root() / "mlartifacts")
+                client = _with_experiments(place, root() / "mlartifacts")
         else:
             client = _with_experiments(place, None)
     except STORE_ERRORS as error:
-        advice = "" if store.is_own() else "start it, or unset MLFLOW_TRACKING_URI to use mlflow.db"
-        raise store.out_of_reach(error, advice) from None
+        raise store.out_of_reach(error, "" if store.is_local() else store.START_IT) from None
     mlflow.set_tracking_uri(place)
     return client
 
 
-def deliver_ended(client: MlflowClient) -> BaseException | None:
+def flush(client: MlflowClient) -> BaseException | None:
     """Log every execution that is over and that the store does not have yet; return what stopped it, if anything.
 
     What the store does not have yet goes on waiting.
     """
-    with filelock.FileLock(records.waiting() / "lock"):
-        for record in records.ended():
+    with filelock.FileLock(outbox.place() / "lock"):
+        for pending in outbox.ended():
             try:
-                deliver(client, record)
+                deliver(client, pending)
             except STORE_ERRORS as error:
                 if not isinstance(error, MlflowException) or error.error_code not in REFUSALS:
                     return error
-                print(f"MLflow refuses the run of {record.stage}: {store.first_line(error)}", file=sys.stderr)
-            record.drop()
+                print(f"MLflow refuses the run of {pending.stage}: {store.first_line(error)}", file=sys.stderr)
+            pending.drop()
     return None
 
 
-def deliver(client: MlflowClient, record: records.Record) -> None:
+def deliver(client: MlflowClient, pending: PendingRun) -> None:
     """Log an execution as far as it has come; what was logged before is not logged again.
 
     Raises one of STORE_ERRORS when the store goes away.
     """
-    if record.run_id is None or not _knows(client, record.run_id):
-        _begin(client, record)
-    unsent = record.metrics[record.sent :]
-    client.log_batch(record.run_id, metrics=[Metric(**point) for point in unsent])
-    record.sent += len(unsent)
-    if not record.is_over():
+    if pending.run_id is None or not _knows(client, pending.run_id):
+        _begin(client, pending)
+    unsent = pending.metrics[pending.sent :]
+    client.log_batch(pending.run_id, metrics=[Metric(**point) for point in unsent])
+    pending.sent += len(unsent)
+    if not pending.is_over():
         return
-    if record.traceback:
-        client.log_text(record.run_id, record.traceback, "traceback.txt")
-    if (record.folder / "artifacts").exists():
-        client.log_artifacts(record.run_id, str(record.folder / "artifacts"))
-    for key, value in record.tags.items():
-        client.set_tag(record.run_id, key, value)
-    if record.status == "RUNNING":  # killed; it was last seen when it logged a point
-        last = max([record.start_time, *(point["timestamp"] for point in record.metrics)])
-        client.set_terminated(record.run_id, "KILLED", last)
+    if pending.traceback:
+        client.log_text(pending.run_id, pending.traceback, "traceback.txt")
+    if (pending.folder / "artifacts").exists():
+        client.log_artifacts(pending.run_id, str(pending.folder / "artifacts"))
+    for key, value in pending.tags.items():
+        client.set_tag(pending.run_id, key, value)
+    if pending.status == "RUNNING":  # killed; it was last seen when it logged a point
+        last = max([pending.start_time, *(point["timestamp"] for point in pending.metrics)])
+        client.set_terminated(pending.run_id, "KILLED", last)
     else:
-        client.set_terminated(record.run_id, record.status, record.end_time)
+        client.set_terminated(pending.run_id, pending.status, pending.end_time)
 
 
 def _knows(client: MlflowClient, run_id: str) -> bool:
@@ -104,25 +106,25 @@ def _knows(client: MlflowClient, run_id: str) -> bool:
     return True
 
 
-def _begin(client: MlflowClient, record: records.Record) -> None:
+def _begin(client: MlflowClient, pending: PendingRun) -> None:
     """Give a record its run with settings and inputs: the one that a delivery which was cut off began, or a new one."""
     experiment = client.get_experiment_by_name(STAGES).experiment_id
-    tags = record.tags | {"record": record.name}
-    found = client.search_runs([experiment], f"tags.record = '{record.name}'") if record.begun else []
+    tags = pending.tags | {"record": pending.name}
+    found = client.search_runs([experiment], f"tags.record = '{pending.name}'") if pending.begun else []
     if not found:
-        record.begun = True
-        record.save()
-        found = [client.create_run(experiment, start_time=record.start_time, tags=tags, run_name=record.stage)]
+        pending.begun = True
+        pending.save()
+        found = [client.create_run(experiment, start_time=pending.start_time, tags=tags, run_name=pending.stage)]
     run_id = found[0].info.run_id
-    log_params(client, run_id, record.params)
+    log_params(client, run_id, pending.params)
     inputs = [
         DatasetInput(Dataset(name=path, digest=digest, source_type="dvc", source=path))
-        for path, digest in record.inputs.items()
+        for path, digest in pending.inputs.items()
     ]
     if inputs:
         client.log_inputs(run_id, inputs)
-    record.run_id, record.sent = run_id, 0
-    record.save()
+    pending.run_id, pending.sent = run_id, 0
+    pending.save()
 
 
 def log_params(client: MlflowClient, run_id: str, settings: dict[str, Any]) -> None:

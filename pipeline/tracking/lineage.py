@@ -12,8 +12,8 @@ import yaml
 class Declared:
     """What dvc.yaml says of a stage."""
 
-    sections: list[str]  # of params.yaml
-    inputs: list[str]
+    settings: list[str]  # of params.yaml: sections, or single keys
+    inputs: list[Path]  # but for the code
     results: list[Path]
 
 
@@ -27,8 +27,8 @@ def declared(name: str) -> Declared:
     stage = stages()[name]
     results = [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
     return Declared(
-        sections=sorted({section.split(".")[0] for section in stage.get("params", [])}),
-        inputs=[dep for dep in stage.get("deps", []) if not dep.startswith("pipeline/")],
+        settings=stage.get("params", []),
+        inputs=[Path(dep) for dep in stage.get("deps", []) if not dep.startswith("pipeline/")],
         results=[Path(next(iter(out)) if isinstance(out, dict) else out) for out in results],
     )
 

@@ -1,7 +1,7 @@
-"""What is to be said of one execution of a stage: a record on disk, until MLflow has it.
+"""The outbox: what is to be said of one execution of a stage lies on disk until MLflow has it.
 
 So nothing is lost when the store goes away or the process is killed, and a stage that works for half a second need not
-load MLflow for two: the next one that has it loaded says it.
+load MLflow for two: the next process that has it loaded says it.
 """
 
 import json
@@ -15,12 +15,13 @@ from typing import Any
 
 import filelock
 
+from pipeline.config.repository import root
 from pipeline.data import files
 from pipeline.tracking import store
 
 
 @dataclass
-class Record:
+class PendingRun:
     """One execution of a stage, in MLflow's terms."""
 
     stage: str
@@ -40,8 +41,8 @@ class Record:
 
     @property
     def folder(self) -> Path:
-        """The record's own folder; a result of the stage lies there under artifacts/ until it is logged."""
-        return waiting() / f"{self.stage}-{self.name}"
+        """The run's own folder; a result of the stage lies there under artifacts/ until it is logged."""
+        return place() / f"{self.stage}-{self.name}"
 
     def alive(self) -> filelock.FileLock:
         """Return the lock that the execution holds; the system takes it from a process that is killed."""
@@ -55,20 +56,20 @@ class Record:
             {"key": key, "value": value, "timestamp": time_now, "step": step} for key, value in metrics.items()
         ]
 
-    def keep_results(self, places: list[Path]) -> None:
+    def keep_results(self, results: list[Path]) -> None:
         """Copy result files and folders aside: the workspace may hold others by the time this is logged."""
-        for place in places:
-            copy = shutil.copytree if place.is_dir() else shutil.copyfile
-            target = self.folder / "artifacts" / place
+        for result in results:
+            copy = shutil.copytree if result.is_dir() else shutil.copyfile
+            target = self.folder / "artifacts" / result
             target.parent.mkdir(parents=True, exist_ok=True)
-            copy(place, target)
+            copy(result, target)
 
     def save(self) -> None:
-        """Write the record down."""
+        """Write the run down."""
         files.write_text(self.folder / "record.json", json.dumps(asdict(self)))  # a loss may be NaN
 
     def drop(self) -> None:
-        """Remove the record, itself last: MLflow has all of it."""
+        """Remove the run, its folder last: MLflow has all of it."""
         shutil.rmtree(self.folder / "artifacts", ignore_errors=True)
         shutil.rmtree(self.folder)
 
@@ -82,22 +83,22 @@ class Record:
         return True
 
 
-def waiting() -> Path:
-    """Return the folder of the records that MLflow does not have yet."""
-    return store.root() / ".convscope"
+def place() -> Path:
+    """Return the folder of the runs that MLflow does not have yet."""
+    return root() / ".convscope"
 
 
-def ended() -> list[Record]:
-    """Return the records of the present store whose execution is over, the first one first."""
-    records = []
-    for path in waiting().glob("*/record.json"):
+def ended() -> list[PendingRun]:
+    """Return the runs for the present store whose execution is over, the first one first."""
+    pending = []
+    for path in place().glob("*/record.json"):
         try:
-            records.append(Record(**files.read_json(path)))
+            pending.append(PendingRun(**files.read_json(path)))
         except (ValueError, TypeError):  # damaged, or written by another version
             path.rename(path.with_name("unreadable.json"))
             print(f"{path}: not readable as a record of a stage; renamed to unreadable.json", file=sys.stderr)
-    mine = [record for record in records if record.store == store.uri() and record.is_over()]
-    return sorted(mine, key=lambda record: record.start_time)
+    mine = [run for run in pending if run.store == store.uri() and run.is_over()]
+    return sorted(mine, key=lambda run: run.start_time)
 
 
 def now() -> int:

@@ -1,8 +1,13 @@
-"""Where the MLflow store is. Light: MLflow itself, which takes longer to load than most stages work, is not needed."""
+"""Where the MLflow store is, and whether it answers.
+
+Light: MLflow itself, which takes longer to load than most stages work, is not needed.
+"""
 
 import os
 import sqlite3
-import subprocess
+import ssl
+import urllib.error
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 
@@ -10,11 +15,10 @@ import filelock
 from dotenv import load_dotenv
 
 from pipeline.config.errors import UserError
+from pipeline.config.repository import root
 
-
-def root() -> Path:
-    """Return the repository that owns the store: stages of queued experiments run in temporary clones of it."""
-    return Path(os.environ.get("DVC_ROOT") or git("rev-parse", "--show-toplevel") or ".").absolute()
+TIMEOUT = 4  # seconds that a server may take to answer
+START_IT = "start it, or unset MLFLOW_TRACKING_URI to use mlflow.db"
 
 
 def database() -> Path:
@@ -28,12 +32,12 @@ def uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database()}"
 
 
-def is_own() -> bool:
+def is_local() -> bool:
     """Tell whether the store is the repository's own database, which needs no server to be there."""
     return uri() == f"sqlite:///{database()}"
 
 
-def check_own() -> None:
+def check_local() -> None:
     """Raise UserError when the repository's own database is there and cannot be read."""
     if database().exists():
         try:
@@ -42,6 +46,24 @@ def check_own() -> None:
         except sqlite3.Error as error:
             damaged = not isinstance(error, sqlite3.OperationalError)  # which may pass: locked, not permitted
             raise out_of_reach(error, "move it away, and a new one is made" if damaged else "") from None
+
+
+def is_server() -> bool:
+    """Tell whether the store is an MLflow server."""
+    return uri().startswith(("http://", "https://"))
+
+
+def check_server() -> None:
+    """Raise UserError within seconds when the server does not answer; what it answers is the client's business."""
+    try:
+        # nothing secret is sent, and a certificate that MLflow is told to accept must not stop us
+        context = ssl._create_unverified_context()
+        urllib.request.urlopen(f"{uri().rstrip('/')}/health", timeout=TIMEOUT, context=context).close()
+    except urllib.error.HTTPError as error:
+        if error.code >= 500:
+            raise out_of_reach(error, START_IT) from None
+    except (OSError, ValueError) as error:
+        raise out_of_reach(error, START_IT) from None
 
 
 def out_of_reach(error: BaseException, advice: str) -> UserError:
@@ -54,11 +76,6 @@ def out_of_reach(error: BaseException, advice: str) -> UserError:
 def lock() -> filelock.FileLock:
     """Return the lock under which this repository's processes make the store and publish."""
     return filelock.FileLock(root() / "mlflow.db.lock")
-
-
-def git(*arguments: str) -> str:
-    """Return what git says, or nothing outside a repository."""
-    return subprocess.run(["git", *arguments], capture_output=True, text=True).stdout.strip()
 
 
 def first_line(error: BaseException) -> str:

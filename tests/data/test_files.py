@@ -29,7 +29,7 @@ except OSError as error:
 
 
 def write_half(path: Path, interruption: type[BaseException]) -> None:
-    with files.written_whole(path) as file:
+    with files.atomic_write(path) as file:
         file.write(b"new" * 100_000)
         file.flush()
         raise interruption

@@ -7,14 +7,18 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from pipeline import error_analysis, kernel_demo, train, visualise
-from pipeline.figures import style as figures
-from pipeline.metrics.edges import response
+from pipeline.figures import kernels as kernel_figures
+from pipeline.figures import network as network_figures
+from pipeline.figures import predictions, style
+from pipeline.kernel_demo import max_pool
+from pipeline.metrics.edges import filter_response
 from pipeline.network.kernels import LAPLACIAN, random_kernels
 from pipeline.sources.datasets import KNOWN
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
-EDGES = response(IMAGE, LAPLACIAN)
+
+EDGES = filter_response(IMAGE, LAPLACIAN)
+
 PICTURES = [np.array([[-2.0, 1.0]]), np.array([[3.0, 0.5]]), np.array([[0.0, 0.25]])]
 
 
@@ -29,65 +33,67 @@ def names(classes: int) -> list[str]:
 
 def random(count: int) -> Figure:
     kernels = random_kernels(count, seed=0)
-    return kernel_demo.draw_random(IMAGE, kernels, [response(IMAGE, kernel) for kernel in kernels], [0.05] * count)
+    return kernel_figures.draw_random(
+        IMAGE, kernels, [filter_response(IMAGE, kernel) for kernel in kernels], [0.05] * count
+    )
 
 
 def curves(epochs: int) -> Figure:
     measures = ["loss", "val_loss", "accuracy", "val_accuracy"]
-    return train.draw_curves(
+    return network_figures.draw_curves(
         pd.DataFrame({"epoch": range(1, epochs + 1)} | {name: numbers().random(epochs) for name in measures}),
-        kept=(epochs + 1) // 2,
+        best=(epochs + 1) // 2,
     )
 
 
 def example(classes: int) -> Figure:
-    return error_analysis.draw_example(IMAGE, numbers().dirichlet(np.ones(classes)), classes - 1, 9999, names(classes))
+    return predictions.draw_example(IMAGE, numbers().dirichlet(np.ones(classes)), classes - 1, 9999, names(classes))
 
 
-def highest(count: int) -> Figure:
+def confidence(count: int) -> Figure:
     values = numbers().random(10_000).astype(np.float32)
-    return error_analysis.draw_highest(values, np.arange(10_000) < count)
+    return predictions.draw_confidence(values, np.arange(10_000) < count)
 
 
-def wrong(count: int) -> Figure:
+def misclassified(count: int) -> Figure:
     classes = max(count, 10)
     table = pd.DataFrame({"label": range(count), "predicted": 9, "probability_of_predicted": numbers().random(count)})
-    return error_analysis.draw_wrong(np.repeat(IMAGE[None], count, axis=0), table, names(classes))
+    return predictions.draw_misclassified(np.repeat(IMAGE[None], count, axis=0), table, names(classes))
 
 
 def confusion(classes: int) -> Figure:
     counts = np.diag([9999] * classes) + numbers().integers(0, 999, (classes, classes))
-    return error_analysis.draw_confusion(counts, names(classes))
+    return predictions.draw_confusion(counts, names(classes))
 
 
 def kernels(filters: int) -> Figure:
-    learnt, initial = numbers().normal(size=(2, 3, 3, 2, filters))
+    learnt, initial = numbers().normal(size=(2, filters, 3, 3))
     demo = {str(number): kernel for number, kernel in enumerate(random_kernels(10, 0))} | {"Laplace": LAPLACIAN}
-    return visualise.draw_kernels(learnt, initial, demo if filters > 10 else {})
+    return kernel_figures.draw_kernels(learnt, initial, demo if filters > 10 else {})
 
 
 def activations(filters: int) -> Figure:
-    return visualise.draw_activations(numbers().random((26, 26, filters)), "convolution_1")
+    return network_figures.draw_activations(numbers().random((26, 26, filters)), "convolution_1")
 
 
 def followed(size: int) -> Figure:
     stations = {"convolution_1": numbers().random((26, 26)), "max_pooling": numbers().random((13, 13))}
-    return visualise.draw_followed(IMAGE, numbers().normal(size=(size, size)), stations, 31)
+    return network_figures.draw_followed(IMAGE, numbers().normal(size=(size, size)), stations, 31)
 
 
 def edge_auroc(count: int) -> Figure:
     names = ["random, in [-1, 0)", "before training", "learnt", "Laplacian"]
-    return visualise.draw_edge_auroc({name: numbers().random(count) for name in names})
+    return kernel_figures.draw_edge_auroc({name: numbers().random(count) for name in names})
 
 
 DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classes ...) for which it is drawn
     "draw_random": (random, [1, 3, 10, 32]),
-    "draw_edge": (lambda _: kernel_demo.draw_edge(IMAGE, EDGES, 0.86), [1]),
-    "draw_pooling": (lambda _: kernel_demo.draw_pooling(EDGES), [1]),
+    "draw_edge": (lambda _: kernel_figures.draw_edge(IMAGE, LAPLACIAN, EDGES, 0.86), [1]),
+    "draw_pooling": (lambda _: kernel_figures.draw_pooling(EDGES, max_pool(EDGES), (8, 10)), [1]),
     "draw_curves": (curves, [1, 3, 10, 32]),
     "draw_example": (example, [3, 10, 15, 20, 100]),
-    "draw_highest": (highest, [0, 1, 10_000]),
-    "draw_wrong": (wrong, [0, 1, 3, 10, 32]),
+    "draw_confidence": (confidence, [0, 1, 10_000]),
+    "draw_misclassified": (misclassified, [0, 1, 3, 10, 32]),
     "draw_confusion": (confusion, [3, 10, 15, 20, 100]),
     "draw_kernels": (kernels, [1, 3, 10, 32]),
     "draw_activations": (activations, [1, 3, 10, 32]),
@@ -97,7 +103,7 @@ DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classe
 
 
 def test_every_drawing_function_of_the_project_is_drawn_here():
-    modules = (kernel_demo, train, error_analysis, visualise)
+    modules = (kernel_figures, network_figures, predictions)
     assert {name for module in modules for name in vars(module) if name.startswith("draw_")} == set(DRAWN)
 
 
@@ -139,7 +145,7 @@ def test_every_text_can_be_read_and_every_picture_seen(draw, number, monkeypatch
 
 def test_a_figure_saves_to_the_same_bytes_again_without_time_or_software(tmp_path):
     for name in ("once", "twice"):
-        figures.save(kernel_demo.draw_pooling(EDGES), tmp_path / f"{name}.png")
+        style.save(kernel_figures.draw_pooling(EDGES, max_pool(EDGES), (8, 10)), tmp_path / f"{name}.png")
     once, twice = ((tmp_path / f"{name}.png").read_bytes() for name in ("once", "twice"))
     assert once == twice
     assert not [mark for mark in (b"tIME", b"tEXt", b"zTXt", b"iTXt") if mark in once]
@@ -154,7 +160,7 @@ def test_a_figure_saves_to_the_same_bytes_again_without_time_or_software(tmp_pat
     ],
 )
 def test_the_images_of_a_grid_have_the_scale_that_was_asked_for(scale, limits, colours):
-    figure = figures.image_grid(PICTURES, ["a", "b", "c"], "heading", columns=2, scale=scale)
+    figure = style.image_grid(PICTURES, ["a", "b", "c"], "heading", columns=2, scale=scale)
     axes, *bar = figure.axes
     assert [drawn.get_clim() for drawn in axes.images] == limits
     assert {drawn.get_cmap().name for drawn in axes.images} == {colours}
@@ -165,8 +171,8 @@ def test_the_images_of_a_grid_have_the_scale_that_was_asked_for(scale, limits, c
 def test_each_image_of_a_mosaic_lies_undistorted_in_its_frame_under_its_title_and_apart_from_the_others(
     count, columns, shape
 ):
-    _, ((axes,),) = figures.canvas(1, 1, height=5.0)
-    figures.mosaic(axes, [numbers().random(shape)] * count, [str(number) for number in range(count)], columns)
+    _, ((axes,),) = style.canvas(1, 1, height=5.0)
+    style.mosaic(axes, [numbers().random(shape)] * count, [str(number) for number in range(count)], columns)
     left, right, bottom, top = np.transpose([drawn.get_extent() for drawn in axes.images])
     np.testing.assert_allclose((bottom - top) / (right - left), shape[0] / shape[1])
     boxes = np.stack([np.stack([left, top], 1), np.stack([right, bottom], 1)], 1)
@@ -181,9 +187,9 @@ def test_each_image_of_a_mosaic_lies_undistorted_in_its_frame_under_its_title_an
 
 @pytest.mark.parametrize(("names", "rotation"), [(["0", "10", "cat"], 0), (["0", "10", "bird"], 90)])
 def test_long_names_stand_upright_under_the_x_axis_and_lie_beside_the_y_axis(names, rotation):
-    _, ((axes,),) = figures.canvas(1, 1, height=2.0)
+    _, ((axes,),) = style.canvas(1, 1, height=2.0)
     for axis in (axes.xaxis, axes.yaxis):
-        figures.name_ticks(axis, names)
+        style.name_ticks(axis, names)
         assert list(axis.get_ticklocs()) == [0, 1, 2]
         assert [label.get_text() for label in axis.get_ticklabels()] == names
     assert {label.get_rotation() for label in axes.get_xticklabels()} == {rotation}
@@ -191,5 +197,5 @@ def test_long_names_stand_upright_under_the_x_axis_and_lie_beside_the_y_axis(nam
 
 
 def test_a_class_name_with_dollars_is_no_formula(tmp_path):
-    figure = error_analysis.draw_example(IMAGE, np.array([0.4, 0.6]), 0, 7, ["$5", r"$\nonsense$"])
-    figures.save(figure, tmp_path / "example.png")
+    figure = predictions.draw_example(IMAGE, np.array([0.4, 0.6]), 0, 7, ["$5", r"$\nonsense$"])
+    style.save(figure, tmp_path / "example.png")

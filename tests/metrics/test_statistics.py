@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, mannwhitneyu
 
-from pipeline.metrics.statistics import auroc, confusion, wilson
+from pipeline.metrics.statistics import auroc, confusion_matrix, wilson_interval
 
 scores = st.lists(st.integers(-3, 3), min_size=1, max_size=12).map(np.array)  # few values: many ties
 predictions = st.integers(1, 5).flatmap(
@@ -53,7 +53,7 @@ def test_auroc_of_an_empty_group_is_none(positive: list[int], negative: list[int
 def test_confusion_counts_every_image_in_the_row_of_its_class(case: tuple[int, list[tuple[int, int]]]):
     classes, pairs = case
     labels, predicted = np.array(pairs, np.uint8).reshape(-1, 2).T
-    table = confusion(labels, predicted, classes)
+    table = confusion_matrix(labels, predicted, classes)
     expected = np.zeros((classes, classes), int)
     for label, guess in pairs:
         expected[label, guess] += 1
@@ -63,7 +63,7 @@ def test_confusion_counts_every_image_in_the_row_of_its_class(case: tuple[int, l
 
 def test_classes_whose_pairs_pass_the_range_of_a_byte_are_told_apart():
     labels = np.array([20, 199], np.uint8)
-    table = confusion(labels, labels[::-1], 200)
+    table = confusion_matrix(labels, labels[::-1], 200)
     assert np.argwhere(table).tolist() == [[20, 199], [199, 20]]
 
 
@@ -74,4 +74,4 @@ def test_classes_whose_pairs_pass_the_range_of_a_byte_are_told_apart():
 @settings(deadline=None)
 def test_the_interval_is_scipys_wilson_interval(case: tuple[int, int], confidence: float):
     expected = binomtest(*case).proportion_ci(confidence, method="wilson")
-    assert wilson(*case, confidence) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert wilson_interval(*case, confidence) == pytest.approx((expected.low, expected.high), abs=1e-12)

@@ -1,39 +1,34 @@
-"""The network against scipy, against the kernel demo and against itself, and its archive."""
-
-import re
-import time
-from typing import get_args
+"""The network against scipy, against the kernel demo and against itself."""
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import correlate2d
 from scipy.special import expit, ndtr
-from support.clones import PROJECT
+from support.clones import SETTINGS
 
-from pipeline import prepare, train
-from pipeline.config import params
+from pipeline.config import sections
 from pipeline.config.errors import UserError
 from pipeline.kernel_demo import max_pool
-from pipeline.network import build as model
-from pipeline.network import kernels
-from pipeline.network.backend import keras, seed_everything
+from pipeline.network import inspect, kernels, saving
+from pipeline.network.backend import keras
+from pipeline.network.build import build as build_network
 
 SIZE = (12, 10)  # height and width differ, so that they cannot be taken for one another
+
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, *SIZE), np.uint8)
+
 LABELS = np.arange(7) % 3
 
 
-def chosen(**changes: object) -> params.Model:
+def chosen(**changes: object) -> sections.Model:
     """The committed settings of the network, changed."""
-    return params.load(PROJECT / "params.yaml").model.model_copy(update=changes)
+    return SETTINGS.model.model_copy(update=changes)
 
 
 def build(*filters: int, **changes: object) -> keras.Model:
     """A small network whose biases are not zero."""
-    network = model.build(chosen(filters=filters, **changes), SIZE, classes=3)
+    network = build_network(chosen(filters=filters, **changes), SIZE, classes=3)
     network.set_weights([weights + 0.1 if weights.ndim == 1 else weights for weights in network.get_weights()])
     return network
 
@@ -42,9 +37,13 @@ def answer(network: keras.Model, images: NDArray[np.generic] = IMAGES) -> NDArra
     return np.asarray(network(images))
 
 
+def convolutions(network: keras.Model) -> list[keras.layers.Conv2D]:
+    return [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+
+
 def test_the_default_network_is_the_articles_layer_by_layer():
-    network = model.build(chosen(), (28, 28), 10)
-    table = [(row["type"], row["output_shape"], row["parameters"]) for row in model.layer_table(network)]
+    network = build_network(chosen(), (28, 28), 10)
+    table = [(row["type"], row["output_shape"], row["parameters"]) for row in saving.layer_table(network)]
     assert table == [
         ("Rescaling", [28, 28], 0),
         ("Reshape", [28, 28, 1], 0),
@@ -74,16 +73,16 @@ def test_raw_pixels_count_as_their_share_of_255():
 
 def test_the_convolution_is_the_cross_correlation_with_each_kernel_plus_its_bias_through_relu():
     network = build(4)
-    learnt = model.kernels(network)["convolution_1"]
-    bias = np.asarray(model.convolutions(network)[0].bias)
-    maps = model.outputs(network, IMAGES[0], ["convolution_1"])["convolution_1"]
+    learnt = saving.kernels(network)["convolution_1"]
+    bias = np.asarray(convolutions(network)[0].bias)
+    maps = inspect.outputs(network, IMAGES[0], ["convolution_1"])["convolution_1"]
     for number in range(4):
         response = correlate2d(IMAGES[0] / 255, learnt[:, :, 0, number], mode="valid") + bias[number]
         np.testing.assert_allclose(maps[:, :, number], np.maximum(response, 0), atol=1e-5)
 
 
 def test_the_pooling_is_the_kernel_demos():
-    maps = model.outputs(build(4), IMAGES[0], ["convolution_1", "max_pooling"])
+    maps = inspect.outputs(build(4), IMAGES[0], ["convolution_1", "max_pooling"])
     pooled = [max_pool(picture) for picture in np.moveaxis(maps["convolution_1"], -1, 0)]
     np.testing.assert_array_equal(np.moveaxis(maps["max_pooling"], -1, 0), pooled)
 
@@ -96,20 +95,20 @@ def test_dropout_is_at_work_in_training_only():
 
 def test_two_convolutions_follow_one_another():
     network = build(4, 8)
-    names = [layer.name for layer in model.convolutions(network)]
+    names = [layer.name for layer in convolutions(network)]
     assert names == ["convolution_1", "convolution_2"]
-    shapes = {name: weights.shape for name, weights in model.kernels(network).items()}
+    shapes = {name: weights.shape for name, weights in saving.kernels(network).items()}
     assert shapes == {"convolution_1": (3, 3, 1, 4), "convolution_2": (3, 3, 4, 8)}
-    shapes = {name: maps.shape for name, maps in model.outputs(network, IMAGES[0], names).items()}
+    shapes = {name: maps.shape for name, maps in inspect.outputs(network, IMAGES[0], names).items()}
     assert shapes == {"convolution_1": (10, 8, 4), "convolution_2": (8, 6, 8)}
 
 
 def shapes(network: keras.Model) -> list[tuple[str, list[int]]]:
-    return [(row["layer"], row["output_shape"]) for row in model.layer_table(network)][2:]
+    return [(row["layer"], row["output_shape"]) for row in saving.layer_table(network)][2:]
 
 
 def test_the_articles_commented_out_layers_come_both_before_the_one_pooling():
-    network = model.build(chosen(filters=(32, 64), dense=(128,)), (28, 28), 10)
+    network = build_network(chosen(filters=(32, 64), dense=(128,)), (28, 28), 10)
     assert shapes(network) == [
         ("convolution_1", [26, 26, 32]),
         ("convolution_2", [24, 24, 64]),
@@ -123,34 +122,8 @@ def test_the_articles_commented_out_layers_come_both_before_the_one_pooling():
     assert network.count_params() == 1_199_882  # as the Keras example of that network has it
 
 
-def test_same_padding_keeps_the_size_and_pools_come_where_they_are_asked_for():
-    network = build(4, 6, 8, padding="same", pool_after=(1, 3))
-    assert shapes(network)[:7] == [
-        ("convolution_1", [12, 10, 4]),
-        ("max_pooling_1", [6, 5, 4]),
-        ("dropout_1", [6, 5, 4]),
-        ("convolution_2", [6, 5, 6]),
-        ("convolution_3", [6, 5, 8]),
-        ("max_pooling_3", [3, 2, 8]),
-        ("dropout_3", [3, 2, 8]),
-    ]
-    assert model.map_layers(network) == {
-        "convolution_1": ["convolution_1", "max_pooling_1"],
-        "convolution_2": ["convolution_2"],
-        "convolution_3": ["convolution_3", "max_pooling_3"],
-    }
-
-
-def test_without_a_pooling_after_it_a_normalized_convolution_shows_its_own_activation_alone():
-    network = build(4, 4, pool_after=(1,), batch_normalization=True, dense=(5,))
-    assert model.map_layers(network) == {
-        "convolution_1": ["activation_1", "max_pooling"],
-        "convolution_2": ["activation_2"],
-    }
-
-
 def test_average_pooling_takes_the_mean_of_each_window():
-    maps = model.outputs(build(4, pooling="average"), IMAGES[0], ["convolution_1", "average_pooling"])
+    maps = inspect.outputs(build(4, pooling="average"), IMAGES[0], ["convolution_1", "average_pooling"])
     windows = maps["convolution_1"].reshape(5, 2, 4, 2, 4)
     np.testing.assert_allclose(maps["average_pooling"], windows.mean(axis=(1, 3)), atol=1e-6)
 
@@ -170,9 +143,9 @@ def test_average_pooling_takes_the_mean_of_each_window():
 )  # fmt: skip
 def test_the_activation_makes_the_map_of_the_kernels_response(name, function):
     network = build(4, activation=name)
-    kernel = model.kernels(network)["convolution_1"][:, :, 0, 0]
+    kernel = saving.kernels(network)["convolution_1"][:, :, 0, 0]
     response = correlate2d(IMAGES[0] / 255, kernel, mode="valid") + 0.1
-    maps = model.outputs(network, IMAGES[0], ["convolution_1"])["convolution_1"]
+    maps = inspect.outputs(network, IMAGES[0], ["convolution_1"])["convolution_1"]
     np.testing.assert_allclose(maps[:, :, 0], function(response), atol=1e-5)
 
 
@@ -183,7 +156,7 @@ def test_a_hidden_dense_layer_has_the_activation_and_the_last_layer_softmax():
 
 
 def test_batch_normalization_comes_between_sum_and_activation_and_evens_out_a_batch():
-    network = model.build(chosen(filters=(4,), dense=(5,), batch_normalization=True), SIZE, classes=3)
+    network = build_network(chosen(filters=(4,), dense=(5,), batch_normalization=True), SIZE, classes=3)
     kinds = [type(layer).__name__ for layer in network.layers]
     assert kinds[2:5] == ["Conv2D", "BatchNormalization", "Activation"]
     assert kinds[-5:-1] == ["Dense", "BatchNormalization", "Activation", "Dropout"]
@@ -192,7 +165,7 @@ def test_batch_normalization_comes_between_sum_and_activation_and_evens_out_a_ba
     evened = np.asarray(normalized(IMAGES, training=True))
     np.testing.assert_allclose(evened.mean(axis=(0, 1, 2)), 0, atol=1e-4)
     np.testing.assert_allclose(evened.std(axis=(0, 1, 2)), 1, atol=0.05)
-    assert model.map_layers(network) == {"convolution_1": ["activation_1", "max_pooling"]}
+    assert inspect.map_layers(network) == {"convolution_1": ["activation_1", "max_pooling"]}
 
 
 @pytest.mark.parametrize(("l1", "l2"), [(0.01, 0.0), (0.0, 0.02), (0.01, 0.02)])
@@ -235,20 +208,20 @@ def test_a_shifted_image_is_the_image_somewhere_else_and_no_further_than_the_set
 
 
 def test_the_articles_random_kernels_are_drawn_from_minus_one_up_to_zero():
-    drawn = model.kernels(build(32, kernel_init="article_random"))["convolution_1"]
+    drawn = saving.kernels(build(32, kernel_init="article_random"))["convolution_1"]
     assert -1 <= drawn.min() < -0.9
     assert -0.1 < drawn.max() < 0
 
 
 def test_the_articles_random_kernels_are_silent_behind_relu_on_any_image():
-    silent = model.build(chosen(filters=(8,), kernel_init="article_random"), SIZE, classes=3)
-    assert np.abs(model.outputs(silent, IMAGES[0], ["convolution_1"])["convolution_1"]).max() == 0
-    leaky = model.build(chosen(filters=(8,), kernel_init="article_random", activation="leaky_relu"), SIZE, classes=3)
-    assert (model.outputs(leaky, IMAGES[0], ["convolution_1"])["convolution_1"] < 0).all()
+    silent = build_network(chosen(filters=(8,), kernel_init="article_random"), SIZE, classes=3)
+    assert np.abs(inspect.outputs(silent, IMAGES[0], ["convolution_1"])["convolution_1"]).max() == 0
+    leaky = build_network(chosen(filters=(8,), kernel_init="article_random", activation="leaky_relu"), SIZE, classes=3)
+    assert (inspect.outputs(leaky, IMAGES[0], ["convolution_1"])["convolution_1"] < 0).all()
 
 
 def test_edge_kernels_come_first_and_keras_fills_the_rest():
-    drawn = model.kernels(build(20, 4, kernel_init="edges", kernel_size=5))
+    drawn = saving.kernels(build(20, 4, kernel_init="edges", kernel_size=5))
     bank = kernels.edge_bank()
     np.testing.assert_allclose(np.moveaxis(drawn["convolution_1"][1:4, 1:4, 0, :17], -1, 0), bank, atol=1e-7)
     assert np.abs(drawn["convolution_1"][0, :, :, :17]).max() == 0
@@ -258,7 +231,7 @@ def test_edge_kernels_come_first_and_keras_fills_the_rest():
 
 def test_a_keras_initialiser_is_taken_by_its_name():
     network = build(4, 8, kernel_init="he_normal")
-    assert {type(layer.kernel_initializer).__name__ for layer in model.convolutions(network)} == {"HeNormal"}
+    assert {type(layer.kernel_initializer).__name__ for layer in convolutions(network)} == {"HeNormal"}
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -277,97 +250,3 @@ def test_a_frozen_kernel_does_not_move_and_all_after_the_convolutions_does(froze
 def test_layers_that_do_not_fit_the_images_are_refused_by_name_before_any_is_built():
     with pytest.raises(UserError, match=r"^params\.yaml: model\.kernel_size: found 11; .* 12x10 "):
         build(4, kernel_size=11)
-
-
-sizes = st.tuples(st.integers(8, 20), st.integers(8, 20))
-some = st.integers(1, 4)
-drawn_settings = st.fixed_dictionaries(
-    {
-        "filters": st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple),
-        "kernel_size": st.integers(1, 6),
-        "padding": st.sampled_from(["valid", "same"]),
-        "activation": st.sampled_from(get_args(params.Activation)),
-        "batch_normalization": st.booleans(),
-        "kernel_init": st.sampled_from(get_args(params.KernelInit)),
-        "freeze_kernels": st.booleans(),
-        "pooling": st.sampled_from(["max", "average"]),
-        "pool_size": some,
-        "pool_after": st.none() | st.lists(some, min_size=1, max_size=2).map(tuple),
-        "dropout": st.floats(0, 0.9),
-        "dense": st.lists(some, max_size=2).map(tuple),
-        "dense_dropout": st.floats(0, 0.9),
-        "l1": st.floats(0, 0.1),
-        "l2": st.floats(0, 0.1),
-        "augment_shift": st.floats(0, 0.9),
-        "augment_rotation": st.floats(0, 180),
-    }
-)
-drawn_training = st.fixed_dictionaries(
-    {
-        "epochs": st.just(1),
-        "batch_size": st.integers(1, 40),
-        "optimizer": st.sampled_from(["adam", "adamw", "sgd", "adadelta"]),
-        "learning_rate": st.floats(1e-5, 0.1),
-        "schedule": st.sampled_from(["constant", "cosine", "one_cycle"]),
-        "momentum": st.floats(0, 0.9),
-        "weight_decay": st.floats(0, 0.1),
-        "early_stopping": st.none() | some,
-        "label_smoothing": st.floats(0, 0.9),
-        "class_weights": st.booleans(),
-    }
-)
-
-
-class NoRun:
-    """A tracked run that keeps nothing."""
-
-    def log_epoch(self, *_: object) -> None:
-        pass
-
-
-@pytest.mark.slow
-@given(drawn_settings, drawn_training, sizes, st.integers(2, 12))
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-def test_any_valid_settings_train_a_step_and_give_probabilities_or_are_refused_by_name(layers, learning, size, classes):
-    keras.backend.clear_session()
-    random = np.random.default_rng(0)
-    split = prepare.Split(random.integers(0, 256, (12, *size), np.uint8), (np.arange(12) % classes).astype(np.uint8))
-    chosen_training = params.load(PROJECT / "params.yaml").train.model_copy(update=learning)
-    problem = chosen(**layers).misfit(*size)
-    if problem:
-        assert re.match(r"model\.(kernel_size|pool_size|pool_after): found ", problem)
-        with pytest.raises(UserError, match=re.escape(problem)):
-            model.build(chosen(**layers), size, classes)
-        return
-    network = train.compiled(model.build(chosen(**layers), size, classes), chosen_training, images=12)
-    train.fit(network, split, split, chosen_training, NoRun())
-    probabilities = answer(network, split.images)
-    assert probabilities.shape == (12, classes)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-
-
-@pytest.mark.parametrize("steps", [0, 1])
-def test_a_saved_network_answers_as_before(steps, tmp_path):
-    network = build(4, 8)
-    for _ in range(steps):
-        network.compile("adam", "sparse_categorical_crossentropy")
-        network.train_on_batch(IMAGES, LABELS)
-    model.save(network, tmp_path / "model.keras")
-    np.testing.assert_array_equal(answer(model.load(tmp_path / "model.keras")), answer(network))
-
-
-def test_saving_a_network_or_its_twin_of_the_same_seed_gives_the_same_bytes_at_any_hour(tmp_path, monkeypatch):
-    seed_everything(3)
-    network = build(4, 8)
-    seed_everything(3)
-    twin = build(4, 8)
-    model.save(network, tmp_path / "now.keras")
-    monkeypatch.setenv("TZ", "JST-9")
-    time.tzset()
-    model.save(network, tmp_path / "later.keras")
-    model.save(twin, tmp_path / "twin.keras")
-    monkeypatch.undo()
-    time.tzset()
-    now, later, twins = ((tmp_path / f"{name}.keras").read_bytes() for name in ("now", "later", "twin"))
-    assert now == later
-    assert now == twins

@@ -20,7 +20,7 @@ from support.synthetic import contents_of, cut, flip, synthetic_digits, write_gz
 
 from pipeline.config.errors import UserError
 from pipeline.data import idx
-from pipeline.prepare import Split
+from pipeline.data.prepared import Split
 from pipeline.sources import archives
 
 TRAIN, TEST = synthetic_digits(30, 0), synthetic_digits(20, 1)

@@ -10,12 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.synthetic import contents_of, cut, flip, synthetic_digits, write_gz, write_idx, write_npz, write_zip
 
-from pipeline.config import params
 from pipeline.config.errors import UserError
 from pipeline.data import idx
-from pipeline.prepare import Split
+from pipeline.data.prepared import Split
 from pipeline.sources import archives, datasets
-from pipeline.sources.datasets import KNOWN, Known
+from pipeline.sources.datasets import Known
 
 TRAIN, TEST = synthetic_digits(30, 0), synthetic_digits(20, 1)
 CONTENTS = contents_of(TRAIN, TEST)
@@ -25,10 +24,6 @@ IMAGES, LABELS = idx.TRAIN_IMAGES, idx.TEST_LABELS
 FORMS = [write_idx, write_gz, write_zip, write_npz]
 Form = Callable[[Path, Split, Split], object]
 Arrays = dict[str, np.ndarray]
-
-
-def test_the_known_data_sets_are_those_whose_sizes_the_settings_know():
-    assert KNOWN.keys() == params.KNOWN_SIZES.keys()
 
 
 @pytest.mark.parametrize(
@@ -43,10 +38,10 @@ def test_a_known_data_set_is_refused_by_the_file_that_is_not_its_own(
     tmp_path: Path, part: str, damage: Callable[[Path], None], message: str
 ):
     place = write_idx(tmp_path / "data", TRAIN, TEST)
-    assert datasets.verified(archives.read(place), place, OURS) == CONTENTS
+    assert datasets.verify_checksums(archives.read(place), place, OURS) == CONTENTS
     damage(place / part)
     with pytest.raises(UserError, match=f"^{re.escape(str(place))}: {message}") as refused:
-        datasets.verified(archives.read(place), place, OURS)
+        datasets.verify_checksums(archives.read(place), place, OURS)
     assert "\n" not in str(refused.value)
 
 
@@ -72,7 +67,7 @@ def test_any_grey_images_of_ones_own_come_back_unchanged(
     train, test = part(classes + more), part(classes)
     place = tmp_path_factory.mktemp("own") / "data"
     form(place, train, test)
-    contents, names = datasets.own(place)
+    contents, names = datasets.custom(place)
     shutil.rmtree(place.parent)
     for name, array in zip(idx.FILES, [train.images, train.labels, test.images, test.labels], strict=True):
         np.testing.assert_array_equal(idx.decode(contents[name], name, array.ndim), array)
@@ -94,16 +89,16 @@ def own_arrays(**changes: object) -> Arrays:
 def test_the_class_names_of_an_npz_are_its_class_names(tmp_path: Path, kind: type):
     names = ["dog", "cat", "ant"]
     np.savez(tmp_path / "own.npz", **own_arrays(class_names=np.array(names, kind)))
-    assert datasets.own(tmp_path / "own.npz")[1] == names
+    assert datasets.custom(tmp_path / "own.npz")[1] == names
 
 
 @pytest.mark.parametrize("text", ["{}\n{}\n{}\n", "{}\r\n{}\r\n{}", "\n {} \n\n{}\t\n{}\n", "\ufeff{}\n{}\n{}"])
 def test_the_class_names_of_a_folder_are_the_lines_of_its_classes_txt(tmp_path: Path, text: str):
     place = write_idx(tmp_path / "own", Split(GREY, CLASSES.astype(np.uint8)), Split(GREY, CLASSES.astype(np.uint8)))
     (place / "classes.txt").write_bytes(text.format(*PETS).encode())
-    assert datasets.own(place)[1] == PETS
+    assert datasets.custom(place)[1] == PETS
     shutil.make_archive(str(tmp_path / "own"), "zip", place)
-    assert datasets.own(tmp_path / "own.zip")[1] == PETS
+    assert datasets.custom(tmp_path / "own.zip")[1] == PETS
 
 
 def sized(height: int, width: int) -> Arrays:
@@ -130,15 +125,15 @@ def sized(height: int, width: int) -> Arrays:
         ({"y_train": np.arange(9) + 92}, "101 classes found; allowed are 2 to 100$"),
         ({"class_names": [str(n) for n in range(101)]}, "101 classes found; allowed are 2 to 100$"),
         ({"class_names": np.empty(0, str)}, "0 classes found; allowed are 2 to 100$"),
-        ({"class_names": PETS[:2]}, "training label 2 is 2; classes.txt names 2 classes, so that allowed are 0 to 1$"),
+        ({"class_names": PETS[:2]}, "training label 2 is 2; 2 classes are named, so that allowed are 0 to 1$"),
         (
             {"class_names": PETS, "y_test": [0, 3, 1]},
-            "test label 1 is 3; classes.txt names 3 classes, so that allowed are 0 to 2$",
+            "test label 1 is 3; 3 classes are named, so that allowed are 0 to 2$",
         ),
         ({"class_names": [*PETS, "eel"]}, r"the training set has no image of class 3 \(eel\); labels count from 0"),
         ({"y_train": CLASSES * 2, "y_test": [0, 2, 4]}, r"the training set has no image of class 1 \(1\); .* here 4,"),
         ({"y_test": [0, 2, 2], "class_names": PETS}, r"the test set has no image of class 1 \(Katze\); .*, here 2,"),
-        ({"class_names": ["dog", "cat", "dog"]}, "classes.txt has dog more than once$"),
+        ({"class_names": ["dog", "cat", "dog"]}, "the class names have dog more than once$"),
     ],
 )
 def test_data_of_ones_own_are_refused_with_what_was_found_and_what_is_allowed(
@@ -147,7 +142,7 @@ def test_data_of_ones_own_are_refused_with_what_was_found_and_what_is_allowed(
     place = tmp_path / "own.npz"
     np.savez(place, **own_arrays(**changes))
     with pytest.raises(UserError, match=f"^{re.escape(str(place))}: {message}") as refused:
-        datasets.own(place)
+        datasets.custom(place)
     assert "\n" not in str(refused.value)
 
 
@@ -166,5 +161,5 @@ def test_a_file_of_ones_own_that_holds_something_else_is_refused_by_its_name(
     place = write_idx(tmp_path / "own", TRAIN, TEST)
     (place / name).write_bytes(content)
     with pytest.raises(UserError, match=f"^{re.escape(str(place))}: {name}:? .*{message}") as refused:
-        datasets.own(place)
+        datasets.custom(place)
     assert "\n" not in str(refused.value)

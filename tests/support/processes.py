@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 200) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 200, pause: float = 0.2) -> None:
     """Return once a condition holds; fail when it never does."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.2)
+        time.sleep(pause)
 
 
 def free_port() -> int:

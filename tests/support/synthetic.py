@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.data import idx
-from pipeline.prepare import Split
+from pipeline.data.prepared import Split
 
 
 def synthetic_digits(count: int, seed: int) -> Split:

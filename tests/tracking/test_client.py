@@ -5,19 +5,19 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 from support.clones import PROJECT
+from support.processes import wait_for
 
 WRITE = """
 from mlflow.entities import Metric
-from pipeline.tracking import client as mlflow_runs
-client = mlflow_runs.connect()
-experiment = client.get_experiment_by_name(mlflow_runs.STAGES).experiment_id
+from pipeline.tracking import client as tracking_client
+client = tracking_client.connect()
+experiment = client.get_experiment_by_name(tracking_client.STAGES).experiment_id
 run = client.create_run(experiment).info.run_id
 for step in range(200):
     client.log_batch(run, metrics=[Metric("value", step, 0, step)])
@@ -43,14 +43,18 @@ def test_four_processes_that_make_the_store_at_once_lose_no_metric(tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [1.5, 3])
-def test_a_store_whose_maker_was_killed_is_made_by_the_next(tmp_path: Path, seconds: float) -> None:
-    first = start(tmp_path, "from pipeline.tracking import client as mlflow_runs; mlflow_runs.connect()")
-    time.sleep(seconds)
+@pytest.mark.parametrize("size", [0, 100_000])
+def test_a_store_whose_maker_was_killed_while_it_made_it_is_made_by_the_next(tmp_path: Path, size: int) -> None:
+    unfinished = tmp_path / "mlflow.db.unfinished"
+    first = start(tmp_path, "from pipeline.tracking import client; client.connect()")
+    wait_for(lambda: unfinished.exists() and unfinished.stat().st_size >= size, pause=0.001)
     first.send_signal(signal.SIGKILL)
     first.communicate()
+    assert unfinished.exists()
+    assert not (tmp_path / "mlflow.db").exists()
     second = start(tmp_path, WRITE)
     assert (second.communicate()[1], second.returncode) == ("", 0)
+    assert not unfinished.exists()
 
 
 @pytest.fixture
@@ -68,10 +72,10 @@ def test_a_store_out_of_reach_is_told_in_one_line_within_ten_seconds(
     script = """
 import time
 from pipeline.config import errors
-from pipeline.tracking import client as mlflow_runs
+from pipeline.tracking import client
 started = time.monotonic()
 try:
-    mlflow_runs.connect()
+    client.connect()
 except errors.UserError as error:
     print(error)
     print(time.monotonic() - started)

@@ -59,7 +59,7 @@ def test_a_training_run_holds_its_settings_curves_data_and_costs(finished: Clone
     assert [point.step for point in client.get_metric_history(run.info.run_id, "val_accuracy")] == [1, 2]
     assert run.data.metrics["peak_memory_mb"] > 100
     assert [entry.dataset.name for entry in run.inputs.dataset_inputs] == ["data/prepared"]
-    assert {artifact.path for artifact in client.list_artifacts(run.info.run_id)} == {"figures", "metrics", "models"}
+    assert {artifact.path for artifact in client.list_artifacts(run.info.run_id)} == {"metrics", "models"}
 
 
 def test_a_downstream_change_adds_one_complete_run_and_changing_back_adds_none(copy: Clone) -> None:
@@ -149,25 +149,89 @@ def test_a_killed_training_is_closed_as_killed_by_the_next_stage(copy: Clone) ->
     assert [run.info.status for run in stage_runs(client, "train")] == ["KILLED"]
 
 
-def test_a_stage_repeated_alone_is_logged_at_once_and_in_a_whole_repro_with_publish(copy: Clone) -> None:
-    copy.repro("--force", "--single-item", "kernel_demo")
-    client = client_of(copy)
-    assert [run.info.status for run in stage_runs(client, "kernel_demo")] == ["FINISHED"]
+def waiting(clone: Clone) -> list[str]:
+    """The stages whose runs MLflow does not have yet."""
+    return sorted(path.parent.name.split("-")[0] for path in (clone.folder / ".convscope").glob("*/record.json"))
+
+
+def test_a_stage_without_dvc_logs_itself(copy: Clone) -> None:
+    copy.run("python", "-m", "pipeline.kernel_demo")
+    assert [run.info.status for run in stage_runs(client_of(copy), "kernel_demo")] == ["FINISHED"]
+    assert waiting(copy) == []
+
+
+API = "from dvc.repo import Repo; Repo().reproduce('evaluate', single_item=True, force=True)"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["dvc", "repro", "--force", "--single-item", "evaluate"],
+        ["dvc", "repro", "--force", "--single-item", "dvc.yaml:evaluate"],
+        ["dvc", "repro", "--force", "--single-item", "--glob", "evalu*"],
+        ["dvc", "exp", "run", "--temp", "--force", "--single-item", "evaluate"],
+        ["python", "-c", API],
+    ],
+    ids=["alone", "with its file", "by a pattern", "in a temporary folder", "by the API"],
+)
+def test_a_short_stage_under_dvc_leaves_its_run_to_publish_however_dvc_was_called(
+    copy: Clone, command: list[str]
+) -> None:
+    copy.run(*command)
+    assert waiting(copy) == ["evaluate"]
+    assert not (copy.folder / "mlflow.db").exists()
+    copy.run("python", "-m", "pipeline.publish")
+    assert waiting(copy) == []
+    assert [run.info.status for run in stage_runs(client_of(copy), "evaluate")] == ["FINISHED"]
+
+
+def test_in_a_whole_repro_publish_logs_the_stages_before_it(copy: Clone) -> None:
     copy.set(error_analysis__seed=31)
     assert copy.repro() == ["error_analysis", "report", "publish"]
+    client = client_of(copy)
     runs = {stage: stage_runs(client, stage)[0] for stage in ("error_analysis", "report", "publish")}
     ends = [run.info.end_time for run in runs.values()]
     assert ends == sorted(ends)
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
-    assert list((copy.folder / ".convscope").glob("*/record.json")) == []
+    assert waiting(copy) == []
+
+
+def test_a_stage_that_does_not_write_what_it_should_ends_failed_in_one_line(copy: Clone) -> None:
+    module = copy.folder / "pipeline/error_analysis.py"
+    module.write_text(module.read_text().replace("files.write_text(paths.MISCLASSIFIED", "str((paths.MISCLASSIFIED"))
+    module.write_text(module.read_text().replace("table.to_csv(index=False))", "table.to_csv(index=False)))"))
+    (copy.folder / "metrics/misclassified.csv").unlink()
+    result = copy.run("python", "-m", "pipeline.error_analysis", check=False)
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        "error_analysis: metrics/misclassified.csv: dvc.yaml says that the stage writes it, and it did not"
+    ]
+    (run,) = stage_runs(client_of(copy), "error_analysis")
+    assert run.info.status == "FAILED"
+
+
+def test_a_server_gets_the_runs_of_short_stages_from_whoever_has_mlflow_loaded(copy: Clone, tmp_path: Path) -> None:
+    port = free_port()
+    server = serve(tmp_path, port)
+    uri = f"http://127.0.0.1:{port}"
+    try:
+        copy.run("dvc", "repro", "--force", "--single-item", "report", MLFLOW_TRACKING_URI=uri)
+        assert waiting(copy) == ["report"]
+        assert MlflowClient(uri).get_experiment_by_name("convscope-stages") is None
+        shown = copy.run("python", "-m", "pipeline.commands.ui", MLFLOW_TRACKING_URI=uri).stdout
+        assert shown.startswith(f"The runs: {uri}/#/experiments/")
+        assert waiting(copy) == []
+        assert [run.info.status for run in stage_runs(MlflowClient(uri), "report")] == ["FINISHED"]
+    finally:
+        stop(server)
 
 
 def test_a_killed_stage_and_one_that_waits_are_logged_by_the_next_that_has_mlflow_loaded(copy: Clone) -> None:
     script = """
 import os, signal
 from pipeline.config import params
-from pipeline.tracking import run as tracking
-with tracking.stage_run("report", params.load()):
+from pipeline.tracking.stage import stage_run
+with stage_run("report", params.load()):
     os.kill(os.getpid(), signal.SIGKILL)
 """
     assert copy.run("python", "-c", script, check=False).returncode == -signal.SIGKILL
@@ -188,21 +252,26 @@ def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
     return process
 
 
+EPOCHS = 400  # of a small training set: longer than the ten seconds after which a training is shown live
+
+
 def test_a_server_that_dies_while_the_network_trains_costs_no_result(copy: Clone, tmp_path: Path) -> None:
     port = free_port()
     uri = f"http://127.0.0.1:{port}"
     server = serve(tmp_path, port)
-    copy.set(train__epochs=40)
+    copy.set(train__epochs=EPOCHS)
     environment = copy.environment(MLFLOW_TRACKING_URI=uri)
     log = (tmp_path / "repro.log").open("w+")
     repro = subprocess.Popen(["dvc", "repro"], cwd=copy.folder, env=environment, stdout=log, stderr=log)
     try:
-        wait_for(lambda: "Epoch 2/" in (tmp_path / "repro.log").read_text())
+        server_client = MlflowClient(uri)
+        wait_for(lambda: server_client.get_experiment_by_name("convscope-stages"))
+        wait_for(lambda: [run for run in stage_runs(server_client, "train") if "val_loss" in run.data.metrics])
         stop(server)
         assert repro.wait(timeout=300) != 0
         output = (tmp_path / "repro.log").read_text()
         assert "train: this run is not in MLflow: " in output
-        assert "Epoch 40/40" in output
+        assert f"Epoch {EPOCHS}/{EPOCHS}" in output
         assert "Running stage 'evaluate'" in output  # so train ended well, and evaluate found the store out of reach
         assert f"the MLflow store {uri} is out of reach" in output
         server = serve(tmp_path, port)
@@ -212,7 +281,7 @@ def test_a_server_that_dies_while_the_network_trains_costs_no_result(copy: Clone
         (train,) = stage_runs(MlflowClient(uri), "train")
         assert train.info.status == "FINISHED"
         steps = [point.step for point in MlflowClient(uri).get_metric_history(train.info.run_id, "val_loss")]
-        assert steps == list(range(1, 41))
+        assert steps == list(range(1, EPOCHS + 1))
     finally:
         repro.kill()
         stop(server)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def off() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Collect no garbage inside."""
     enabled = gc.isenabled()
     gc.disable()

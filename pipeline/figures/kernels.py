@@ -1,0 +1,101 @@
+"""Kernels, what they make of an image, and how well they find edges."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from pipeline.figures import style
+
+Array = NDArray[np.floating]
+
+
+def draw_random(image: NDArray[np.uint8], kernels: Array, responses: list[Array], edge: list[float | None]) -> Figure:
+    """Draw an image, and beside it each random kernel above its response, with its edge AUROC."""
+    columns = 5
+    rows = -(-len(kernels) // columns)
+    figure, axes = style.canvas(2 * rows, columns + 1, height=2.2 * rows + 0.3, height_ratios=[0.6, 1] * rows)
+    figure.suptitle("Random kernels, and what they make of the image")
+    for place in axes.flat:
+        place.set_axis_off()
+    style.show(axes[1, 0], image, "the image")
+    for number, (kernel, result, measure) in enumerate(zip(kernels, responses, edge, strict=True)):
+        above, below = axes[2 * (number // columns) :, 1 + number % columns][:2]
+        style.show(above, kernel, f"kernel {number}", vmin=-1, vmax=0)
+        style.show(below, result, "response" if measure is None else f"edge AUROC {measure:.2f}")
+    return figure
+
+
+def draw_edge(image: NDArray[np.uint8], laplacian: Array, edge_response: Array, edge: float | None) -> Figure:
+    """Draw an image, the Laplacian kernel with its numbers, and its response."""
+    figure, ((original, kernel, result),) = style.canvas(1, 3, height=2.9)
+    figure.suptitle("The Laplacian edge kernel")
+    style.show(original, image, "the image")
+    style.show(kernel, laplacian, "the kernel", cmap="RdBu_r", vmin=-4, vmax=4)
+    style.write_numbers(kernel, laplacian, dark=-2)
+    style.show(result, edge_response, "its response" + (f", edge AUROC {edge:.2f}" if edge is not None else ""))
+    return figure
+
+
+def draw_pooling(picture: Array, pooled: Array, corner: tuple[int, int]) -> Figure:
+    """Draw a response (height, width), a 4x4 patch of it with its numbers, the patch pooled, and all of it pooled.
+
+    The corner (row, column) is the patch's top left one, on the grid of the 2x2 windows.
+    """
+    row, column = corner
+    patch = picture[row : row + 4, column : column + 4]
+    pooled_patch = pooled[row // 2 : row // 2 + 2, column // 2 : column // 2 + 2]
+    scale = {"vmin": picture.min(), "vmax": picture.max()}
+    middle = (picture.min() + picture.max()) / 2
+    figure, ((whole, before, after, small),) = style.canvas(1, 4, height=2.5)
+    figure.suptitle("Max pooling keeps the largest of each 2x2 window")
+    style.show(whole, picture, "response, {}x{}".format(*picture.shape), **scale)
+    whole.add_patch(Rectangle((column - 0.5, row - 0.5), 4, 4, fill=False, edgecolor=style.ORANGE, linewidth=2))
+    style.show(before, patch, "the marked 4x4 patch", **scale)
+    style.write_numbers(before, patch, dark=middle)
+    for top in (0, 2):
+        for left in (0, 2):
+            before.add_patch(Rectangle((left - 0.5, top - 0.5), 2, 2, fill=False, edgecolor=style.ORANGE, linewidth=2))
+    style.show(after, pooled_patch, "pooled to 2x2", **scale)
+    style.write_numbers(after, pooled_patch, dark=middle)
+    style.show(small, pooled, "all of it pooled, {}x{}".format(*pooled.shape), **scale)
+    small.add_patch(Rectangle((column / 2 - 0.5, row / 2 - 0.5), 2, 2, fill=False, edgecolor=style.ORANGE, linewidth=2))
+    return figure
+
+
+def draw_kernels(after: Sequence[Array], before: Sequence[Array], demo: Mapping[str, Array]) -> Figure:
+    """Draw a layer's kernels after and before training on one scale around 0, and named kernels each on its own."""
+    highest = max(float(np.abs(kernel).max()) for kernel in [*after, *before])
+    numbers = [str(number) for number in range(len(after))]
+    groups = [
+        (f"learnt: the {len(after)} filters after training", numbers, after, highest),
+        ("before training, on the same scale", numbers, before, highest),
+    ]
+    if demo:
+        relative = [kernel / np.abs(kernel).max() for kernel in demo.values()]
+        groups.append(("the kernels of the demo, each over its largest value", list(demo), relative, 1.0))
+    columns = 16
+    heights = [style.mosaic_height(kernels, titles, columns) for _, titles, kernels, _ in groups]
+    figure, axes = style.canvas(len(groups), 1, sum(heights) + 0.4 * len(groups), height_ratios=heights)
+    for place, (heading, titles, kernels, scale) in zip(axes.flat, groups, strict=True):
+        place.set_title(heading, fontsize="large")
+        drawn = style.mosaic(place, kernels, titles, columns, cmap="RdBu_r", vmin=-scale, vmax=scale)
+        figure.colorbar(drawn, ax=place, pad=0.01, aspect=8 * -(-len(kernels) // columns))
+    return figure
+
+
+def draw_edge_auroc(groups: Mapping[str, Sequence[float]]) -> Figure:
+    """Draw the edge AUROC of every kernel of each group, and each group's mean."""
+    figure, ((axes,),) = style.canvas(1, 1, height=0.45 * len(groups) + 1.0)
+    for row, values in enumerate(groups.values()):
+        spread = np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else np.zeros(1)
+        axes.scatter(values, row + spread, s=14, color=style.BLUE, alpha=0.7, linewidths=0)
+        axes.plot([np.mean(values)] * 2, [row - 0.35, row + 0.35], color=style.ORANGE, linewidth=2)
+    axes.axvline(0.5, color=style.GREY, linewidth=0.8, linestyle=":")
+    axes.set_yticks(range(len(groups)), list(groups))
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1), xlabel="edge AUROC: below 0.5 stronger on flat ink, above 0.5 stronger on edges")
+    axes.set_title("Which kernels tell edges from flat ink (orange: mean)")
+    return figure

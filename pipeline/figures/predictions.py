@@ -1,0 +1,77 @@
+"""What the network answers: examples, its confidence, its mistakes."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from pipeline.figures import style
+
+
+def draw_example(
+    image: NDArray[np.uint8], probabilities: NDArray[np.float32], label: int, index: int, names: list[str]
+) -> Figure:
+    """Draw an image (height, width) and its probability for each class, the true class and a wrong answer coloured."""
+    predicted = int(probabilities.argmax())
+    figure, ((picture, bars),) = style.canvas(1, 2, height=2.7, width_ratios=[1, 1.7])
+    figure.suptitle(f"Test image {index}: {names[label]}, taken for {names[predicted]}")
+    style.show(picture, image)
+    colours = [style.GREY] * len(probabilities)
+    colours[predicted] = style.ORANGE
+    colours[label] = style.BLUE
+    drawn = bars.bar(np.arange(len(probabilities)), probabilities, color=colours)
+    if len(probabilities) <= 15:
+        bars.bar_label(drawn, [f"{value:.2f}" if value >= 0.005 else "" for value in probabilities], fontsize=8)
+        style.name_ticks(bars.xaxis, names)
+    bars.set(xlabel="class", ylabel="probability", ylim=(0, 1.1), yticks=[0, 0.5, 1])
+    return figure
+
+
+def draw_confidence(confidences: NDArray[np.float32], wrong: NDArray[np.bool_]) -> Figure:
+    """Draw the density of the confidence (n,), wrong images against all, in the same bins."""
+    figure, ((axes,),) = style.canvas(1, 1, height=3.0)
+    bins = np.linspace(0, 1, 26)
+    axes.hist(confidences, bins, density=True, alpha=0.5, color=style.BLUE, label=f"all {len(confidences):,} images")
+    if wrong.any():
+        label = f"the {int(wrong.sum()):,} wrong images"
+        axes.hist(confidences[wrong], bins, density=True, alpha=0.5, color=style.ORANGE, label=label)
+    axes.set(title="How sure the network is", xlabel="confidence: the highest probability", ylabel="density")
+    axes.set_xlim(left=min(0.9, float(np.floor(confidences.min() * 10) / 10)), right=1)
+    axes.legend(loc="upper left")
+    return figure
+
+
+def draw_misclassified(images: NDArray[np.uint8], table: pd.DataFrame, names: list[str]) -> Figure:
+    """Draw wrong images (n, height, width) in the order of their table: true class, an arrow, predicted class."""
+    if table.empty:
+        figure, ((axes,),) = style.canvas(1, 1, height=1.0)
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "No image is wrong.", ha="center", transform=axes.transAxes)
+        return figure
+    long = max(map(len, names)) > 3
+    line = "\n" if long else " "
+    columns = (table[name].to_list() for name in ("label", "predicted", "probability_of_predicted"))
+    titles = [
+        f"{names[label]} →{line}{names[predicted]} ({probability:.2f})"
+        for label, predicted, probability in zip(*columns, strict=True)
+    ]
+    return style.image_grid(list(images), titles, "Wrong images, the surest mistakes first", columns=6 if long else 8)
+
+
+def draw_confusion(matrix: NDArray[np.int64], names: list[str]) -> Figure:
+    """Draw a confusion matrix (classes, classes): mistakes coloured by number, right answers only written."""
+    classes = len(matrix)
+    mistakes = np.where(np.eye(classes, dtype=bool), 0, matrix)
+    figure, ((axes,),) = style.canvas(1, 1, height=6.0)
+    drawn = axes.imshow(mistakes, cmap="Oranges")
+    if classes <= 15:
+        for (label, predicted), count in np.ndenumerate(matrix):
+            light = mistakes[label, predicted] > mistakes.max() * 0.6
+            axes.text(predicted, label, str(count), ha="center", va="center", color="white" if light else "black",
+                      weight="bold" if label == predicted else "normal", alpha=1 if count else 0.25)  # fmt: skip
+        style.name_ticks(axes.xaxis, names)
+        style.name_ticks(axes.yaxis, names)
+    axes.set(xlabel="predicted class", ylabel="true class", title="Which class is taken for which")
+    figure.colorbar(drawn, ax=axes, label="mistakes", shrink=0.7, ticks=MaxNLocator(integer=True))
+    return figure

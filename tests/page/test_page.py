@@ -1,0 +1,400 @@
+"""The page: whole, self-contained, true to its content, and honest about the test set."""
+
+import base64
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+
+import jinja2
+import pytest
+from support.clones import SETTINGS
+
+from pipeline.config import params
+from pipeline.data import prepared
+from pipeline.page.page import ARTICLE, number, render
+
+FIGURES = {
+    "kernel_demo": ["random_kernels", "edge_kernel", "max_pooling"],
+    "error_analysis": ["right", "wrong", "confidence", "confusion", "misclassified"],
+    "visualise": ["curves", "kernels_convolution_1", "activations_convolution_1", "filter", "edge_auroc"],
+}
+METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing else
+    "prepare": {
+        **{f"{split}_images": images for split, images in (("train", 20_000), ("validation", 100), ("test", 40))},
+        **{f"{split}_class_counts": {"0": 11, "1": 22} for split in ("train", "validation", "test")},
+        "class_names": ["dog", "cat & kitten"],
+    },
+    "kernel_demo": {
+        "kernel_demo_image": 7,
+        "laplacian_edge_auroc": 0.861,
+        "random_edge_auroc": 0.062,
+        "random_edge_auroc_lowest": 0.04,
+        "random_edge_auroc_highest": 0.09,
+        "random_mean_absolute_correlation": 0.98,
+    },
+    "train": {"parameters": 54_410, "best_epoch": 2},
+    "evaluate": {
+        "test_loss": 0.1138,
+        "test_accuracy": 0.975,
+        "test_accuracy_low": 0.8711,
+        "test_accuracy_high": 0.9956,
+        "test_images": 40,
+        "wrong": 1,
+        "evaluate_image": 9,
+        "test_set": prepared.TEST_SET["holdout"],
+    },
+    "error_analysis": {
+        "confidence_wrong": 0.65,
+        "confidence_right": 0.96,
+        "confidence_all": 0.95,
+        "misclassification_auroc": 0.9557,
+        "right_example": 3,
+        "wrong_example": 5,
+    },
+    "visualise": {
+        "dead_filters": 0,
+        "learnt_edge_auroc": 0.51,
+        "learnt_edge_auroc_lowest": 0.07,
+        "learnt_edge_auroc_highest": 0.81,
+        "initial_edge_auroc": 0.42,
+        "learnt_mean_absolute_correlation": 0.46,
+        "initial_mean_absolute_correlation": 0.45,
+        "relative_weight_change": 2.04,
+    },
+}
+
+Content = dict[str, Any]
+
+
+class Page(HTMLParser):
+    """The elements of a page with their attributes, its text, and the cells of its tables."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
+        self.rows: list[list[str]] = []
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data
+
+    def values(self, attribute: str) -> list[str]:
+        return [attributes[attribute] for _, attributes in self.elements if attribute in attributes]
+
+
+@pytest.fixture
+def content(tmp_path) -> Content:
+    """A complete small content: two classes, three epochs, one wrong image."""
+    for name in [
+        *(name for names in FIGURES.values() for name in names),
+        "kernels_convolution_2",
+        "activations_convolution_2",
+    ]:
+        (tmp_path / f"{name}.png").write_bytes(f"picture of {name}".encode())
+    measures = ["loss", "accuracy", "val_loss", "val_accuracy"]
+    return {
+        "settings": SETTINGS,
+        "all_settings": params.flat(SETTINGS),
+        "metrics": {stage: dict(metrics) for stage, metrics in METRICS.items()},
+        "figures": {stage: {name: tmp_path / f"{name}.png" for name in names} for stage, names in FIGURES.items()},
+        "history": [{"epoch": epoch, **dict.fromkeys(measures, 1 / epoch)} for epoch in (1, 2, 3)],
+        "article": ARTICLE,
+        "layers": [
+            {"layer": "convolution_1", "type": "Conv2D", "output_shape": [26, 26, 32], "parameters": 320},
+            {"layer": "probabilities", "type": "Dense", "output_shape": [10], "parameters": 54_090},
+        ],
+        "misclassified": [wrong_image(17)],
+        "per_class": {"class": [0, 1], "precision": [0.9, 0.8], "recall": [0.7, 0.6], "f1": [0.5, 0.4]},
+    }
+
+
+def wrong_image(index: int) -> dict[str, float]:
+    return {
+        **{"index": index, "label": 1, "predicted": 0},
+        **{"probability_of_predicted": 0.99265, "probability_of_label": 0.0049},
+    }
+
+
+def change(content: Content, section: str, **settings: Any) -> None:
+    """Change settings of a section."""
+    changed = getattr(content["settings"], section).model_copy(update=settings)
+    content["settings"] = content["settings"].model_copy(update={section: changed})
+    content["all_settings"] = params.flat(content["settings"])
+
+
+def rendered(content: Content) -> Page:
+    return Page(render(content))
+
+
+def test_the_page_needs_nothing_but_itself(content):
+    html = render(content)
+    page = Page(html)
+    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "link", "iframe", "object", "embed", "base"})
+    assert [link for link in page.values("href") if not link.startswith("#")] == []
+    assert [source for source in page.values("src") if not source.startswith("data:image/png;base64,")] == []
+    assert [word for word in ("http:", "https:", "url(", "@import", "srcset") if word in html] == []
+
+
+def test_every_figure_is_in_the_page_once_with_words_for_those_who_cannot_see_it(content):
+    pictures = [attributes for tag, attributes in rendered(content).elements if tag == "img"]
+    shown = [base64.b64decode(picture["src"].partition(",")[2]) for picture in pictures]
+    assert sorted(shown) == sorted(
+        path.read_bytes() for paths in content["figures"].values() for path in paths.values()
+    )
+    alternatives = [picture["alt"].strip() for picture in pictures]
+    assert all(alternatives)
+    assert len(set(alternatives)) == len(alternatives)
+
+
+def test_every_link_leads_to_one_place_on_the_page(content):
+    page = rendered(content)
+    places = page.values("id")
+    assert len(places) == len(set(places))
+    assert {link.removeprefix("#") for link in page.values("href")} == set(places)
+
+
+def test_the_tiles_tell_the_four_numbers(content):
+    html = render(content)
+    tiles = html.partition('<div class="tiles">')[2].partition("<p")[0]
+    assert [tile.partition("</b>")[0] for tile in tiles.split("<b>")[1:]] == ["97.50 %", "1", "0.96", "0.86 / 0.06"]
+    assert "95 % interval 87.11 % to 99.56 %" in tiles
+
+
+@pytest.mark.parametrize("validation", ["holdout", "test"])
+def test_the_page_warns_where_the_score_stands_if_and_only_if_the_test_set_validated(content, validation):
+    change(content, "prepare", validation=validation)
+    content["metrics"]["evaluate"]["test_set"] = prepared.TEST_SET[validation]
+    page = rendered(content)
+    assert page.values("class").count("warning") == (3 if validation == "test" else 0)
+    assert ("used for validation" in page.text) == (validation == "test")
+    assert ("unseen until this evaluation" in page.text) == (validation == "holdout")
+
+
+def test_settings_are_text_and_never_markup(content):
+    name = '<script>alert("&amp;")</script>'
+    content["metrics"]["prepare"]["class_names"] = [name, "cat"]
+    change(content, "fetch", dataset=name)
+    page = rendered(content)
+    assert f"The data set {name}: the first" in page.text
+    assert ["fetch.dataset", name] in page.rows
+    assert ["class", name, "cat"] in page.rows
+    assert "script" not in {tag for tag, _ in page.elements}
+
+
+def test_every_setting_has_its_row(content):
+    rows = rendered(content).rows
+    for key, value in content["all_settings"].items():
+        assert [key, "null" if value is None else str(value)] in rows
+
+
+def test_every_epoch_has_its_row_beside_the_articles_while_it_lasts(content):
+    (first, *_) = content["history"]
+    content["history"] = [first | {"epoch": epoch} for epoch in range(1, 9)]
+    rows = rendered(content).rows
+    start = rows.index(next(row for row in rows if row[0] == "epoch")) + 1
+    for epoch, row in enumerate(rows[start : start + 8], 1):
+        theirs = [f"{ARTICLE[name][epoch - 1]:.4f}" if epoch <= 6 else "—" for name in ("val_loss", "val_accuracy")]
+        assert row == [str(epoch), *["1.0000"] * 4, *theirs]
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist", "pets.npz"])
+def test_the_page_compares_with_the_article_only_on_the_articles_data(content, dataset):
+    change(content, "fetch", dataset=dataset)
+    page = rendered(content)
+    ours = ["epoch", "loss", "accuracy", "validation loss", "validation accuracy"]
+    if dataset == "mnist":
+        assert [*ours, "article's loss", "article's accuracy"] in page.rows
+        assert "the article, with its own draw of the weights, got 96.85 %" in page.text
+    else:
+        assert ours in page.rows
+        assert ["1", *["1.0000"] * 4] in page.rows
+        assert "article" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("dataset", "title"), [("mnist", "MNIST"), ("fashion_mnist", "Fashion-MNIST5"), ("pets", "The data set pets")]
+)
+def test_the_page_names_the_data_and_cites_the_paper_of_fashion_mnist_alone(content, dataset, title):
+    change(content, "fetch", dataset=dataset)
+    page = rendered(content)
+    assert f"The data\n{title}: the first 20,000 images" in page.text
+    assert ("arXiv:1708.07747" in page.text) == (dataset == "fashion_mnist")
+    assert {link.removeprefix("#") for link in page.values("href")} == set(page.values("id"))
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "said"),
+    [
+        ("train", {"early_stopping": 1}, "1 epoch without a lower validation loss; kept are the weights of epoch 2."),
+        ("train", {"early_stopping": 3}, "Training stops after 3 epochs without a lower validation loss"),
+        ("train", {"optimizer": "sgd", "schedule": "cosine"}, "momentum with learning rate 0.001 that falls along a"),
+        ("train", {"optimizer": "adamw", "schedule": "one_cycle"}, "AdamW with learning rate 0.001 at the top of one"),
+        ("train", {"optimizer": "adadelta", "learning_rate": 0.5}, "Adadelta with learning rate 0.5, cross-entropy"),
+        ("train", {"label_smoothing": 0.1}, "labels smoothed by 0.1"),
+        ("train", {"class_weights": True}, "every class of the same weight"),
+        ("model", {"l1": 1e-5}, "the loss grows by 1e-05 times their absolute values (LASSO)."),
+        ("model", {"l2": 0.01}, "the loss grows by 0.01 times their squares (ridge)."),
+        ("model", {"l1": 0.1, "l2": 0.2}, "0.1 times their absolute values (LASSO) and 0.2 times their squares"),
+        ("model", {"l2": 0.01}, "cross-entropy loss plus the penalties, batches of 128"),
+        ("model", {"batch_normalization": True}, "Batch normalisation keeps"),
+        ("model", {"padding": "same", "kernel_size": 5}, "let the 5×5 kernels sit on its border"),  # noqa: RUF001
+        ("model", {"kernel_init": "edges", "freeze_kernels": True}, "the Laplacian, Sobel and Prewitt kernels, and st"),
+        ("model", {"kernel_init": "article_random"}, "The kernels begin as the article's random ones"),
+        ("model", {"freeze_kernels": True}, "The kernels begin at random, and stay so"),
+        ("model", {"augment_shift": 0.1, "augment_rotation": 15.0}, "by up to 10 % of its size and 15 degrees"),
+        ("model", {"augment_shift": 0.025}, "each image is moved at random, by up to 2.5 % of its size"),
+        ("model", {"filters": (8, 8), "dense": (9,), "pooling": "average"},
+         "2 convolutions, average pooling, dropout, and 2 fully connected layers that turn what is left"),
+    ],
+)  # fmt: skip
+def test_the_page_says_what_the_settings_are_and_only_then(content, section, settings, said):
+    assert said not in rendered(content).text
+    change(content, section, **settings)
+    assert said in rendered(content).text
+
+
+def test_every_layer_and_every_wrong_image_has_its_row(content):
+    content["misclassified"] = [wrong_image(index) for index in (17, 4, 9)]
+    page = rendered(content)
+    assert ["convolution_1", "Conv2D", "26×26×32", "320"] in page.rows  # noqa: RUF001
+    assert ["probabilities", "Dense", "10", "54,090"] in page.rows
+    images = [row[0] for row in page.rows if row[1:] == ["cat & kitten", "dog", "0.993", "0.005"]]
+    assert images == ["17", "4", "9"]
+    assert "All 3 wrong images as a table" in page.text
+
+
+def test_every_class_has_its_counts_and_measures(content):
+    rows = rendered(content).rows
+    assert ["split", "dog", "cat & kitten", "all"] in rows
+    assert ["train", "11", "22", "20000"] in rows
+    assert ["class", "dog", "cat & kitten"] in rows
+    for row in (["precision", "0.900", "0.800"], ["recall", "0.700", "0.600"], ["F1", "0.500", "0.400"]):
+        assert row in rows
+
+
+@pytest.mark.parametrize(("stage", "metric"), [(stage, metric) for stage in METRICS for metric in METRICS[stage]])
+def test_a_missing_metric_is_refused_by_name(content, stage, metric):
+    change(content, "train", early_stopping=1)  # all that the page can tell
+    del content["metrics"][stage][metric]
+    with pytest.raises(jinja2.UndefinedError, match=metric):
+        render(content)
+
+
+def without_wrong_images(content: Content) -> None:
+    content["metrics"]["error_analysis"] |= {
+        "confidence_wrong": None,
+        "misclassification_auroc": None,
+        "wrong_example": None,
+    }
+    content["metrics"]["evaluate"]["wrong"] = 0
+    content["misclassified"] = []
+    del content["figures"]["error_analysis"]["wrong"]
+
+
+def without_ink(content: Content) -> None:
+    for stage in ("kernel_demo", "visualise"):
+        metrics = content["metrics"][stage]
+        content["metrics"][stage] = {
+            name: None if "auroc" in name or "correlation" in name else value for name, value in metrics.items()
+        }
+    del content["figures"]["visualise"]["edge_auroc"]
+
+
+def with_two_convolutions(content: Content) -> None:
+    content["layers"][1:1] = [
+        {"layer": "convolution_2", "type": "Conv2D", "output_shape": [24, 24, 8], "parameters": 2312}
+    ]
+    figures = content["figures"]["visualise"]
+    folder = figures["curves"].parent
+    for kind in ("kernels", "activations"):
+        figures[f"{kind}_convolution_2"] = folder / f"{kind}_convolution_2.png"
+
+
+@pytest.mark.parametrize("lack", [without_wrong_images, without_ink, with_two_convolutions])
+def test_the_page_shows_what_there_is_and_nothing_that_there_is_not(content, lack: Callable[[Content], None]):
+    lack(content)
+    page = rendered(content)
+    assert len(page.values("src")) == sum(map(len, content["figures"].values()))
+    assert "None" not in page.text
+    assert "nan" not in page.text.split()
+
+
+@pytest.mark.parametrize(
+    ("auroc", "said"),
+    [(0.95, "A good sign, not a safe one: the surest"), (0.8, "A weak sign: the"), (0.55, "Hardly a sign at all: the")],
+)
+def test_the_page_calls_low_confidence_a_sign_only_as_far_as_its_number_goes(content, auroc, said):
+    content["metrics"]["error_analysis"]["misclassification_auroc"] = auroc
+    assert said in rendered(content).text
+
+
+@pytest.mark.parametrize(
+    ("dropout", "dense_dropout", "said"),
+    [
+        (0.25, 0.5, "with probability 0.25 after the pooling and 0.5 before the last layer while"),
+        (0.25, 0.0, "with probability 0.25 after the pooling while"),
+        (0.0, 0.5, "with probability 0.5 before the last layer while"),
+    ],
+)
+def test_the_page_explains_the_dropout_that_is_at_work(content, dropout, dense_dropout, said):
+    change(content, "model", dropout=dropout, dense_dropout=dense_dropout)
+    assert said in rendered(content).text
+
+
+def test_without_dropout_the_page_gives_it_no_credit(content):
+    change(content, "model", dropout=0.0, dense_dropout=0.0)
+    page = rendered(content)
+    (section,) = re.findall(r"One convolution, .*", page.text)
+    assert "dropout" not in section
+    assert "No dropout: every value counts" in page.text
+    assert "Dropout sets" not in page.text
+    assert "dropout is at work" not in page.text
+
+
+def test_frozen_kernels_are_said_to_have_stayed(content):
+    assert "Training moved them by 2.0 times" in rendered(content).text
+    content["metrics"]["visualise"]["relative_weight_change"] = 0.0
+    assert "They are frozen" in rendered(content).text
+
+
+@pytest.mark.parametrize(("correlation", "alike"), [(0.98, True), (0.4, False)])
+def test_the_page_calls_responses_alike_only_where_they_are(content, correlation, alike):
+    content["metrics"]["kernel_demo"]["random_mean_absolute_correlation"] = correlation
+    assert ("Their responses all look alike" in rendered(content).text) == alike
+
+
+def test_the_page_warns_of_sure_mistakes_only_where_there_are_mistakes(content):
+    assert "the surest of the mistakes below was made with a probability of 0.99." in rendered(content).text
+    without_wrong_images(content)
+    assert "the surest of the mistakes" not in rendered(content).text
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, "—"), (0.125, "0.12"), (1234.5, "1,234.50")])
+def test_a_number_has_two_digits_and_a_missing_one_is_a_dash(value, text):
+    assert number(value) == text
+
+
+def test_the_page_quotes_the_articles_training_log():
+    assert ARTICLE == {
+        "val_loss": [0.2958, 0.2093, 0.1689, 0.1385, 0.1216, 0.1103],
+        "val_accuracy": [0.9171, 0.9425, 0.9548, 0.9620, 0.9660, 0.9685],
+    }
