@@ -1,5 +1,6 @@
 """The whole pipeline, through the real `dvc`, on the synthetic data set."""
 
+import json
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -56,6 +58,58 @@ def test_a_mistake_in_params_yaml_stops_the_stage_with_one_line(
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert message in result.stderr
+
+
+WATCHED = """
+import importlib, json, sys
+from contextlib import contextmanager
+from pipeline.config.sections import Params, Section
+from pipeline.tracking import stage
+
+sections = {field.annotation: name for name, field in Params.model_fields.items()}
+read, plain, tracked = set(), Section.__getattribute__, stage.stage_run
+
+def watched(self, name):
+    if type(self) in sections and name in type(self).model_fields:
+        read.add(f"{sections[type(self)]}.{name}")
+    return plain(self, name)
+
+@contextmanager
+def stage_run(*arguments):
+    with tracked(*arguments) as run:
+        Section.__getattribute__ = watched
+        yield run
+        Section.__getattribute__ = plain
+
+stage.stage_run = stage_run
+importlib.import_module(f"pipeline.{sys.argv[1]}").main()
+print(json.dumps(sorted(read)))
+"""
+# settings with which a stage reads what it does not with the committed ones
+OTHERWISE = {
+    "fetch": [{"fetch__dataset": "mnist"}],
+    "train": [{"train__optimizer": "sgd"}, {"train__optimizer": "adamw"}],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if "params" in DVC["stages"][stage]])
+def test_the_settings_that_a_stage_reads_key_by_key_are_those_it_declares(
+    finished: Clone, tmp_path: Path, mnist: Path, stage: str
+) -> None:
+    clone = copy_of(finished, tmp_path / "convscope")
+    clone.set(fetch__source=str(mnist))
+    read: set[str] = set()
+    for changes in [{}, *OTHERWISE.get(stage, [])]:
+        clone.set(**changes)
+        read |= set(json.loads(clone.run("python", "-c", WATCHED, stage).stdout.splitlines()[-1]))
+    declared = {
+        f"{section}.{key}"
+        for section, keys in COMMITTED.items()
+        for key in keys
+        if {section, f"{section}.{key}"} & set(DVC["stages"][stage]["params"])
+    }
+    assert read == declared
 
 
 @pytest.mark.slow
