@@ -20,9 +20,7 @@ def picture(path: Path, alt: str, caption: str = "") -> Markup:
     """Return a figure element with the PNG file inside it."""
     data = base64.b64encode(path.read_bytes()).decode()
     text = Markup("<figcaption>{}</figcaption>").format(caption) if caption else ""
-    return Markup('<figure><img src="data:image/png;base64,{}" alt="{}" loading="lazy">{}</figure>').format(
-        data, alt, text
-    )
+    return Markup('<figure><img src="data:image/png;base64,{}" alt="{}">{}</figure>').format(data, alt, text)
 
 
 def render(content: dict[str, Any]) -> str:

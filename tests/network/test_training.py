@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.clones import PROJECT, SETTINGS
-from support.settings import drawn
+from support.settings import drawn, fit_together
 from support.synthetic import synthetic_digits
 
 from pipeline.config import sections
@@ -254,7 +254,7 @@ drawn_layers = drawn(
     filters=st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple),
     kernel_size=st.integers(1, 6),
     pool_size=some,
-    pool_after=st.none() | st.lists(some, min_size=1, max_size=2, unique=True).map(sorted).map(tuple),
+    pool_after=st.none() | st.lists(some, min_size=1, max_size=2, unique=True).map(tuple),
     dropout=st.floats(0, 0.9),
     dense=st.lists(some, max_size=2).map(tuple),
     dense_dropout=st.floats(0, 0.9),
@@ -282,11 +282,7 @@ def test_any_valid_settings_train_a_step_and_give_probabilities_or_are_refused_b
     random = np.random.default_rng(0)
     split = prepared.Split(random.integers(0, 256, (12, *size), np.uint8), (np.arange(12) % classes).astype(np.uint8))
     settings_of_training = SETTINGS.train.model_copy(update=learning)
-    layers["pool_after"] = layers["pool_after"] and tuple(
-        n for n in layers["pool_after"] if n <= len(layers["filters"])
-    )
-    layers["pool_after"] = layers["pool_after"] or None
-    model = SETTINGS.model.model_copy(update=layers)
+    model = SETTINGS.model.model_copy(update=fit_together(layers))
     problem = shape_check(model, *size)
     if problem:
         assert re.match(r"model\.(kernel_size|pool_size): found ", problem)

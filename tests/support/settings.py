@@ -36,16 +36,23 @@ def drawn(section: type[Section], **narrower: st.SearchStrategy[Any]) -> st.Sear
     return st.fixed_dictionaries({key: narrower.get(key, values(hint)) for key, hint in hints.items()})
 
 
+def fit_together(model: dict[str, Any]) -> dict[str, Any]:
+    """Settings of the network, changed where two of them do not fit together."""
+    number = len(model["filters"])
+    pool_after = tuple(sorted({1 + place % number for place in model["pool_after"] or ()})) or None
+    odd = 2 * model["kernel_size"] + 1
+    return model | {
+        "pool_after": pool_after,
+        "kernel_size": odd if model["kernel_init"] == "edges" else model["kernel_size"],
+    }
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
     """Settings of all sections that fit together."""
     tree = {name: draw(drawn(field.annotation)) for name, field in Params.model_fields.items()}
-    model = tree["model"]
-    tree["visualise"]["filter"] %= model["filters"][0]
-    if model["pool_after"]:
-        model["pool_after"] = sorted({1 + number % len(model["filters"]) for number in model["pool_after"]})
-    if model["kernel_init"] == "edges":
-        model["kernel_size"] = 2 * model["kernel_size"] + 1
+    tree["model"] = fit_together(tree["model"])
+    tree["visualise"]["filter"] %= tree["model"]["filters"][0]
     if tree["prepare"]["validation"] == "test":
         tree["train"]["early_stopping"] = None
     return {
