@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parents[1]
 PEERS = PROJECT / "benchmarks/peers"
 STAGES = list(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
 EXPERIMENTS = 8
-CORES = psutil.cpu_count()
+CORES = len(psutil.Process().cpu_affinity())  # not those of the machine, of which we may have a part
 
 
 def cold(scratch: Path, mnist: Path) -> dict[str, Any]:
