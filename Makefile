@@ -31,10 +31,9 @@ ui: .venv/complete ## open the MLflow UI on this project's runs
 	@echo "make ui: the MLflow UI, in some seconds at the address below; Ctrl-C ends it"
 	@python -m pipeline.commands.ui
 
-queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a time, each with its share of the cores
+queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a time
 	@echo "make queue: the queued experiments, $(JOBS) at a time; dvc exp show lists the results"
-	@cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); threads=$$(( (cores + $(JOBS) - 1) / $(JOBS) )); \
-		TF_NUM_INTEROP_THREADS=$$threads TF_NUM_INTRAOP_THREADS=$$threads dvc exp run --run-all --jobs $(JOBS)
+	@dvc exp run --run-all --jobs $(JOBS)
 
 bench: .venv/complete ## time the pipeline against its peers; ONLY=cold runs one part
 	@echo "make bench: about fifty-five minutes in all; figures in benchmarks/README.md"

@@ -10,7 +10,6 @@ from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
-import psutil
 import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -21,7 +20,6 @@ PROJECT = Path(__file__).parents[1]
 PEERS = PROJECT / "benchmarks/peers"
 STAGES = list(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
 EXPERIMENTS = 8
-CORES = len(psutil.Process().cpu_affinity())  # not those of the machine, of which we may have a part
 
 
 def cold(scratch: Path, mnist: Path) -> dict[str, Any]:
@@ -127,8 +125,7 @@ def experiments(scratch: Path, mnist: Path) -> dict[str, Any]:
     def queued(jobs: int) -> Cost:
         for _ in range(EXPERIMENTS):
             run(["dvc", "exp", "run", "--queue", "-S", f"train.seed={next(seeds)}", "-S", "train.epochs=2"], folder)
-        share = {f"TF_NUM_{kind}_THREADS": str(-(-CORES // jobs)) for kind in ("INTEROP", "INTRAOP")}
-        return run(["dvc", "exp", "run", "--run-all", "--jobs", str(jobs)], folder, **share)  # what make queue does
+        return run(["dvc", "exp", "run", "--run-all", "--jobs", str(jobs)], folder)  # what make queue does
 
     costs = alternate({"one": lambda: queued(1), "two": lambda: queued(2)})
     published = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")

@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 
 from pipeline.config import paths
 from pipeline.data import files, prepared
-from pipeline.metrics.scores import score
+from pipeline.metrics.scores import score, softmax
 from pipeline.metrics.statistics import confusion_matrix
 from pipeline.network import saving
+from pipeline.network.fused import logits
 from pipeline.network.inspect import activations
 from pipeline.tracking.stage import stage
 
@@ -37,7 +38,7 @@ def main() -> None:
         test = prepared.load("test")
         index = prepared.choose(settings.image, test.images, settings.seed, "evaluate.image")
         network = saving.load(paths.MODEL)
-        probabilities = network.predict(np.asarray(test.images), batch_size=500, verbose=0)
+        probabilities = softmax(logits(network, np.asarray(test.images)))
         predicted = probabilities.argmax(axis=1).astype(np.uint8)
         maps = activations(network, np.asarray(test.images[index]))
         files.write_arrays(paths.ACTIVATIONS, image=np.array(index), **maps)

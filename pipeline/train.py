@@ -3,7 +3,7 @@
 from pipeline.config import paths
 from pipeline.data import files, prepared
 from pipeline.network import saving
-from pipeline.network.backend import seed_everything, spread_over
+from pipeline.network.backend import seed_everything
 from pipeline.network.build import build
 from pipeline.network.fused import micro_batches
 from pipeline.network.training import compiled, fit
@@ -15,9 +15,8 @@ def main() -> None:
     with stage("train") as run:
         settings = run.params
         train, validation = prepared.load("train"), prepared.load("validation")
-        parts = micro_batches(settings.model, settings.train.batch_size, len(train.images), len(validation.images))
+        parts = micro_batches(settings.train.batch_size, len(train.images), len(validation.images))
         seed_everything(settings.train.seed)
-        spread_over(parts)
         height, width = train.images.shape[1:]
         network = build(settings.model, (height, width), len(prepared.class_names()))
         compiled(network, settings.train, len(train.images))

@@ -24,7 +24,7 @@ def test_the_mean_of_three_seeds_learns_epoch_by_epoch_as_the_article_did(mnist:
     splits = prepared.split(Split(*arrays[:2]), Split(*arrays[2:]), protocol)
     train, validation = splits["train"], splits["validation"]
     assert (len(train.images), len(validation.images), SETTINGS.train.epochs) == (20_000, 10_000, 6)
-    parts = micro_batches(SETTINGS.model, SETTINGS.train.batch_size, 20_000, 10_000)
+    parts = micro_batches(SETTINGS.train.batch_size, 20_000, 10_000)
     histories = []
     for seed in range(3):
         keras.backend.clear_session()

@@ -12,25 +12,30 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 from clock import measure, mnist
 
 from pipeline.config import params
-from pipeline.network.backend import seed_everything, spread_over
+from pipeline.network.backend import seed_everything
 from pipeline.network.build import build
-from pipeline.network.fused import fused, micro_batches
-from pipeline.network.training import compiled
+from pipeline.network.fused import micro_batches
+from pipeline.network.training import Epochs, batches, compiled, learner
 
 gc.enable()
 x, y, xt, yt = mnist(Path(sys.argv[1]))
 settings = params.load(Path(__file__).parents[2] / "params.yaml")
-parts = micro_batches(settings.model, settings.train.batch_size, len(x))
-spread_over(parts)
 seed_everything(0)
 network = compiled(build(settings.model, (28, 28), 10), settings.train, len(x))
-fast = fused(network, parts)
+fast = learner(network, settings.train, micro_batches(settings.train.batch_size, len(x)))
+    network.optimizer, cross_entropy(settings.train, from_logits=True), metrics=["accuracy"], steps_per_execution=STEPS
+)
+
+
+epochs = Epochs(lambda *_: None)
+data = batches(x, y, settings.train, epochs)
 
 
 def epoch(validate: bool) -> float:
     """Train an epoch; return the test accuracy after it, when it validates."""
-    data = {"validation_data": (xt, yt)} if validate else {}
-    history = fast.fit(x, y, batch_size=128, verbose=0, **data).history
+    more = {"validation_data": (xt, yt)} if validate else {}
+    epochs.current += 1
+    history = fast.fit(data, shuffle=False, verbose=0, **more).history
     return float(history["val_accuracy"][-1]) if validate else 0.0
 
 

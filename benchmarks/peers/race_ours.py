@@ -14,10 +14,10 @@ import yaml
 from clock import mnist, race
 
 from pipeline.config import params
-from pipeline.network.backend import seed_everything, spread_over
+from pipeline.network.backend import seed_everything
 from pipeline.network.build import build
-from pipeline.network.fused import fused, micro_batches
-from pipeline.network.training import compiled
+from pipeline.network.fused import micro_batches
+from pipeline.network.training import Epochs, batches, compiled, learner
 
 gc.enable()
 x, y, xt, yt = mnist(Path(sys.argv[1]), 60_000)
@@ -27,16 +27,21 @@ for line in (PROJECT / "presets/fast").read_text().splitlines():
     section, name = key.split(".")
     tree[section][name] = yaml.safe_load(value)
 settings = params.parse(yaml.safe_dump(tree), "presets/fast")
-parts = micro_batches(settings.model, settings.train.batch_size, len(x))
-spread_over(parts)
 seed_everything(int(sys.argv[2]))
 network = compiled(build(settings.model, (28, 28), 10), settings.train, len(x))
-fast = fused(network, parts)
+fast = learner(network, settings.train, micro_batches(settings.train.batch_size, len(x)))
+    network.optimizer, cross_entropy(settings.train, from_logits=True), metrics=["accuracy"], steps_per_execution=STEPS
+)
+
+
+epochs = Epochs(lambda *_: None)
+data = batches(x, y, settings.train, epochs)
 
 
 def epoch() -> None:
     """Train an epoch."""
-    fast.fit(x, y, batch_size=settings.train.batch_size, verbose=0)
+    epochs.current += 1
+    fast.fit(data, shuffle=False, verbose=0)
 
 
 race(epoch, lambda: fast.evaluate(xt, yt, batch_size=500, verbose=0)[1], settings.train.epochs)

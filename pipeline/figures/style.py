@@ -20,6 +20,7 @@ from pipeline.data import files
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
 WIDTH = 8.0  # inches, the text column of the report
 
+mpl.rcdefaults()  # whatever the user's matplotlibrc says: other fonts, faces or dots an inch are other bytes
 mpl.rcParams.update(
     {
         "figure.dpi": 150,

@@ -10,6 +10,12 @@ from pipeline.metrics.statistics import auroc, wilson_interval
 SMALLEST = 1e-7  # Keras clips probabilities there before it takes the logarithm
 
 
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probabilities (n, classes) of logits (n, classes), by double precision in between."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)  # type: ignore[no-any-return]
+
+
 def cross_entropy(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
     """Return the mean of -log p(true class), of probabilities (n, classes) and labels (n,)."""
     of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)

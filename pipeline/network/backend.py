@@ -49,24 +49,30 @@ def _without(*packages: str) -> Iterator[None]:
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors come as exceptions too
+# Whatever the environment says: the sums of oneDNN, in the order that CPUs with AVX2 have in common. Without oneDNN
+# TensorFlow cuts its sums by the size of the L1 cache, which differs from CPU to CPU.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
+os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
+os.environ["ONEDNN_DEFAULT_FPMATH_MODE"] = "STRICT"
+os.environ.pop("TF_XLA_FLAGS", None)
 with _without_notes(), _without("sklearn", "matplotlib", "matplotlib.pyplot", "pandas"):
     import keras
     import tensorflow as tf
 
-__all__ = ["keras", "seed_everything", "spread_over", "tf"]
+# What the user's keras.json may say otherwise
+keras.config.set_floatx("float32")
+keras.config.set_epsilon(1e-7)
+keras.config.set_image_data_format("channels_last")
+keras.config.set_dtype_policy("float32")
+# A sum that several threads share is cut by their number. So an operation has one, and the parts of a batch share the
+# cores (fused.py).
+tf.config.threading.set_intra_op_parallelism_threads(1)
+tf.config.set_visible_devices([], "GPU")
+
+__all__ = ["keras", "seed_everything", "tf"]
 
 
 def seed_everything(seed: int) -> None:
-    """Seed initial weights, shuffling and dropout, and let no operation depend on the order of threads."""
+    """Seed initial weights and dropout, and let no operation depend on the order of threads."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-
-
-def spread_over(parts: int) -> None:
-    """Let so many parts of a batch share the cores, each with its own, rather than every operation all of them.
-
-    To be called before TensorFlow computes anything.
-    """
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()  # macOS has none
-    cores = int(os.environ.get("TF_NUM_INTEROP_THREADS") or usable or 1)
-    tf.config.threading.set_intra_op_parallelism_threads(max(cores // parts, 1))

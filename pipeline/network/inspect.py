@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.network.backend import keras
+from pipeline.network.portable import portable
 
 layers = keras.layers
 
@@ -31,9 +32,10 @@ def activations(model: keras.Model, image: NDArray[np.uint8]) -> dict[str, NDArr
 
 
 def outputs(model: keras.Model, image: NDArray[np.uint8], names: list[str]) -> dict[str, NDArray[np.float32]]:
-    """Return what the named layers make of an image (height, width): (height, width, filters) each.
-
-    The model is cut after those layers, not built again.
-    """
-    cut = keras.Model(model.inputs, {name: model.get_layer(name).output for name in names})
+    """Return what the named layers make of an image (height, width): (height, width, filters) each."""
+    same = keras.Sequential(
+        [keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype), *map(portable, model.layers)]
+    )
+    same.set_weights(model.get_weights())
+    cut = keras.Model(same.inputs, {name: same.get_layer(name).output for name in names})
     return {name: np.asarray(batch[0]) for name, batch in cut([image[None]], training=False).items()}

@@ -16,19 +16,24 @@ from pipeline.network.backend import keras, tf
 from pipeline.network.fused import fused
 
 OnEpoch = Callable[[int, dict[str, float]], None]
-STREAM_ABOVE = 64 * 2**20  # bytes of training images; below, Keras shuffles them all in memory, which is quicker
-BLOCK = 32  # batches
+STEPS = 32  # in one call of the graph
+BLOCK = 32  # batches that are copied at once
 
 
-class LogEpochs(keras.callbacks.Callback):  # type: ignore[misc]
-    """Tells every epoch's metrics while the network still learns."""
+class Epochs(keras.callbacks.Callback):  # type: ignore[misc]
+    """Knows which epoch it is, counted from 0 as Keras does, and tells its metrics while the network still learns."""
 
     def __init__(self, on_epoch: OnEpoch) -> None:
         super().__init__()
         self.on_epoch = on_epoch
+        self.current = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Note the epoch."""
+        self.current = epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Tell one epoch; Keras counts from 0, the curves from 1. Raises UserError when the network has diverged."""
+        """Tell the epoch, counted from 1 as in the curves. Raises UserError when the network has diverged."""
         for name in ("loss", "val_loss"):
             if not math.isfinite(logs[name]):
                 raise UserError(
@@ -64,11 +69,15 @@ def compiled(network: keras.Model, settings: Train, images: int) -> keras.Model:
         "sgd": lambda: keras.optimizers.SGD(rate, momentum=settings.momentum),
         "adadelta": lambda: keras.optimizers.Adadelta(rate),
     }[settings.optimizer]()
-    loss: Any = "sparse_categorical_crossentropy"
-    if settings.label_smoothing:
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
-    network.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    network.compile(optimizer=optimizer, loss=cross_entropy(settings), metrics=["accuracy"])
     return network
+
+
+def cross_entropy(settings: Train, from_logits: bool = False) -> keras.losses.Loss:
+    """Return the loss of labels as `targets` gives them, against probabilities or against logits."""
+    if settings.label_smoothing:
+        return keras.losses.CategoricalCrossentropy(from_logits, label_smoothing=settings.label_smoothing)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
 
 
 def targets(labels: NDArray[np.uint8], classes: int, settings: Train) -> NDArray[Any]:
@@ -76,21 +85,21 @@ def targets(labels: NDArray[np.uint8], classes: int, settings: Train) -> NDArray
     return np.eye(classes, dtype=np.float32)[labels] if settings.label_smoothing else labels
 
 
-def batches(images: NDArray[np.uint8], wanted: NDArray[Any], settings: Train) -> Any:
-    """Return batches of images (n, height, width) and targets, in another order each epoch, as they are needed.
+def batches(images: NDArray[np.uint8], wanted: NDArray[Any], settings: Train, epochs: Epochs) -> Any:
+    """Return batches of images (n, height, width) and targets, as they are needed.
 
-    Keras keeps three copies of an array that it trains on; a block of batches is all that is copied here.
+    Their order follows from the seed and the epoch alone, so that training can start at any. Keras keeps three copies
+    of an array that it trains on; a block of batches is all that is copied here.
     """
-    random = np.random.default_rng(settings.seed)
 
     def blocks() -> Iterator[tuple[NDArray[np.uint8], NDArray[Any]]]:
-        order = random.permutation(len(images))
+        order = np.random.default_rng([settings.seed, epochs.current]).permutation(len(images))
         for start in range(0, len(order), BLOCK * settings.batch_size):
             chosen = order[start : start + BLOCK * settings.batch_size]
             yield images[chosen], wanted[chosen]
 
     kinds = tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in (images, wanted))
-    dataset = tf.data.Dataset.from_generator(blocks, output_signature=kinds).rebatch(settings.batch_size)
+    dataset = tf.data.Dataset.from_generator(blocks, output_signature=kinds).rebatch(settings.batch_size).prefetch(1)
     return dataset.apply(tf.data.experimental.assert_cardinality(math.ceil(len(images) / settings.batch_size)))
 
 
@@ -98,6 +107,14 @@ def class_weights(labels: NDArray[np.uint8], classes: int) -> dict[int, float]:
     """Return the weights under which every class counts the same, and an image 1 on average."""
     counts = np.bincount(labels, minlength=classes)
     return {label: float(len(labels) / ((counts > 0).sum() * max(count, 1))) for label, count in enumerate(counts)}
+
+
+def learner(network: keras.Model, settings: Train, parts: int) -> keras.Model:
+    """Return the fused network that learns in a network's stead, with its optimiser, and with its loss of logits."""
+    fast = fused(network, parts)
+    loss = cross_entropy(settings, from_logits=True)
+    fast.compile(network.optimizer, loss, metrics=["accuracy"], steps_per_execution=STEPS)
+    return fast
 
 
 def fit(
@@ -109,19 +126,16 @@ def fit(
     time and in so many parts a batch; the weights and the optimiser's state are the network's. `on_epoch` is called
     after every epoch, counted from 1.
     """
-    fast = fused(network, parts)
+    fast = learner(network, settings, parts)
     classes = network.output_shape[-1]
-    callbacks: list[keras.callbacks.Callback] = [LogEpochs(on_epoch)]
+    epochs = Epochs(on_epoch)
+    callbacks: list[keras.callbacks.Callback] = [epochs]
     if settings.early_stopping:
         stopping = keras.callbacks.EarlyStopping(patience=settings.early_stopping, restore_best_weights=True)
         callbacks.append(stopping)
-    wanted = targets(train.labels, classes, settings)
-    if train.images.nbytes > STREAM_ABOVE:
-        data = {"x": batches(train.images, wanted, settings), "shuffle": False}
-    else:
-        data = {"x": np.asarray(train.images), "y": wanted, "batch_size": settings.batch_size}
     progress = fast.fit(
-        **data,
+        batches(train.images, targets(train.labels, classes, settings), settings, epochs),
+        shuffle=False,  # they come shuffled
         epochs=settings.epochs,
         validation_data=(np.asarray(validation.images), targets(validation.labels, classes, settings)),
         class_weight=class_weights(train.labels, classes) if settings.class_weights else None,

@@ -5,6 +5,7 @@ import pytest
 from support.clones import SETTINGS
 
 from pipeline.data.prepared import Split
+from pipeline.metrics.scores import softmax
 from pipeline.network import training
 from pipeline.network.backend import keras, seed_everything, tf
 from pipeline.network.build import build as build_network
@@ -15,6 +16,7 @@ from pipeline.network.fused import (
     FusedDropout,
     MicroBatched,
     fused,
+    logits,
     micro_batches,
 )
 
@@ -50,7 +52,7 @@ KINDS = [
 @pytest.mark.parametrize("changes", KINDS, ids=str)
 def test_the_fused_network_answers_as_the_network_does(changes: dict[str, object]):
     original = network(**changes)
-    answers = fused(original, MICRO_BATCHES).predict(IMAGES, verbose=0)
+    answers = softmax(fused(original, MICRO_BATCHES).predict(IMAGES, verbose=0))
     np.testing.assert_allclose(answers, original.predict(IMAGES, verbose=0), atol=1e-6)
 
 
@@ -58,10 +60,10 @@ def test_the_fused_network_answers_as_the_network_does(changes: dict[str, object
 def test_without_dropout_the_fused_networks_gradients_are_the_networks(changes: dict[str, object]):
     original = network(**changes, dropout=0.0, dense_dropout=0.0)
     gradients = []
-    parts = 1 if changes.get("batch_normalization") else MICRO_BATCHES  # as micro_batches has it
-    for learner in (original, fused(original, parts)):
+    for learner, from_logits in ((original, False), (fused(original, MICRO_BATCHES), True)):
         with tf.GradientTape() as tape:
-            losses = keras.losses.sparse_categorical_crossentropy(LABELS, learner(IMAGES, training=True))
+            answers = learner(IMAGES, training=True)
+            losses = keras.losses.sparse_categorical_crossentropy(LABELS, answers, from_logits=from_logits)
             loss = tf.reduce_mean(losses) + sum(learner.losses)
         gradients.append(tape.gradient(loss, [weight.value for weight in learner.trainable_weights]))
     for plain, fast in zip(*gradients, strict=True):
@@ -83,6 +85,7 @@ def test_what_does_not_commute_with_the_pooling_stays_in_its_place(changes: dict
 @pytest.mark.parametrize(("dropout", "dense_dropout"), [(0.0, 0.5), (0.5, 0.0), (0.0, 0.0)])
 def test_the_fused_network_learns_where_a_dropout_is_off(dropout: float, dense_dropout: float):
     learner = fused(network(dropout=dropout, dense_dropout=dense_dropout), MICRO_BATCHES)
+    learner.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     learner.fit(IMAGES, LABELS, verbose=0)
     rates = [layer.rate for layer in learner.network.layers if isinstance(layer, FusedDropout)]
     assert rates == [rate for rate in (dropout, dense_dropout) if rate]
@@ -108,7 +111,9 @@ def test_a_batch_of_any_size_goes_through_in_parts_in_its_order(count: int):
             tf.py_function(lambda part: seen.append(len(part)), [images], [])
             return images
 
-    answers = MicroBatched(keras.Sequential([Watched(), original]), MICRO_BATCHES)(images)
+    watched = keras.Sequential([keras.Input(SIZE, dtype="uint8"), Watched(), *original.layers])
+    seen.clear()
+    answers = MicroBatched(watched, MICRO_BATCHES)(images)
     np.testing.assert_allclose(answers, original(images), atol=1e-6)
     assert len(seen) == MICRO_BATCHES
     assert sum(seen) == count
@@ -119,23 +124,39 @@ def test_a_batch_of_any_size_goes_through_in_parts_in_its_order(count: int):
     ("counts", "parts"), [((8, 16), 4), ((9, 16), 1), ((16, 11), 1), ((12, 12), 4), ((3, 8), 1), ((20097, 10000), 1)]
 )
 def test_a_last_batch_too_small_for_parts_leaves_all_batches_whole(counts: tuple[int, ...], parts: int):
-    size = 128 if max(counts) > 100 else 8
-    assert micro_batches(MODEL, size, *counts) == parts
-    assert micro_batches(MODEL.model_copy(update={"batch_normalization": True}), size, *counts) == 1
+    assert micro_batches(128 if max(counts) > 100 else 8, *counts) == parts
 
 
 @pytest.mark.parametrize("images", [8, 9, 11, 12, 3])
-def test_a_training_set_of_any_size_is_learnt_from(images: int):
+@pytest.mark.parametrize("normalised", [False, True])
+def test_a_training_set_of_any_size_is_learnt_from(images: int, normalised: bool):
     split = Split(np.zeros((images, *SIZE), np.uint8), (np.arange(images) % 3).astype(np.uint8))
     chosen = SETTINGS.train.model_copy(update={"batch_size": 8, "epochs": 1})
-    parts = micro_batches(MODEL, 8, images, images)
-    history, _ = training.fit(network(), split, split, chosen, parts, lambda *_: None)
+    parts = micro_batches(8, images, images)
+    learner = network(batch_normalization=normalised)
+    history, _ = training.fit(learner, split, split, chosen, parts, lambda *_: None)
     assert np.isfinite(history["val_loss"]).all()
 
 
-def test_a_batch_in_one_part_is_left_to_the_network_itself():
-    assert isinstance(fused(network(), MICRO_BATCHES), MicroBatched)
-    assert not isinstance(fused(network(), 1), MicroBatched)
+@pytest.mark.parametrize("count", [1, 3, 4, 501, 1000])
+def test_every_image_has_its_logits_however_many_there_are(count: int):
+    original = network(batch_normalization=True)
+    images = np.random.default_rng(count).integers(0, 256, (count, *SIZE), np.uint8)
+    np.testing.assert_allclose(softmax(logits(original, images)), original.predict(images, verbose=0), atol=1e-6)
+
+
+def test_batch_normalisation_in_parts_learns_what_it_learns_from_the_whole_batch():
+    original = network(batch_normalization=True, dropout=0.0, dense_dropout=0.0)
+    learners = []
+    for parts in (1, MICRO_BATCHES):
+        learner = fused(original, parts)
+        learner.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        learner.fit(IMAGES, LABELS, epochs=3, verbose=0, shuffle=False)
+        learners.append(learner.get_weights())
+    for whole, parted in zip(*learners, strict=True):
+        np.testing.assert_allclose(parted, whole, atol=1e-6)
+    moved = zip(learners[0], original.get_weights(), strict=True)
+    assert all((now != before).any() for now, before in moved if now.ndim == 1)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.25, 0.625, 0.999])
