@@ -13,6 +13,9 @@ help: ## list the commands
 repro: .venv/complete ## rebuild what changed: data, network, figures, page, tracked run
 	@echo "make repro: dvc repro, every stage whose inputs changed"
 	@dvc repro
+	@if git diff --quiet HEAD -- params.yaml dvc.yaml pipeline 2>/dev/null && ! git diff --quiet HEAD -- dvc.lock; then \
+		echo "make: this machine's results differ from the committed ones in the last digits (no AVX2? docs/same_bytes.md)." \
+			"Before your first experiment: git commit -am baseline"; fi
 	@echo "The page: report/index.html. The runs: make ui."
 
 test: .venv/complete ## run every test, the slow ones on real MNIST too

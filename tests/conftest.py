@@ -1,5 +1,7 @@
 """The data and the clones that tests of several files share."""
 
+import pipeline  # noqa: F401, I001 # before NumPy: it says how NumPy is to round
+
 import os
 import shutil
 import subprocess
@@ -14,6 +16,14 @@ from support.synthetic import synthetic_digits, write_idx
 
 from pipeline.sources import mirrors
 from pipeline.sources.datasets import KNOWN
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what tests have recorded of this machine."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    said = {text for report in reports for text in getattr(report, "user_properties", [])}
+    for name, value in sorted(said):
+        terminalreporter.write_line(f"{name}: {value}")
 
 
 @pytest.fixture(autouse=True)

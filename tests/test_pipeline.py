@@ -137,6 +137,44 @@ def test_forcing_every_stage_changes_neither_the_lock_file_nor_the_complete_runs
     assert complete_rows(workbench) == rows
 
 
+KERAS_JSON = '{"image_data_format": "channels_first", "floatx": "float16", "epsilon": 0.1, "backend": "tensorflow"}'
+MATPLOTLIBRC = "figure.dpi: 40\naxes.facecolor: red\nfont.family: serif\naxes.prop_cycle: cycler('color', ['red'])\n"
+ENVIRONMENTS: dict[str, tuple[list[str], dict[str, str]]] = {
+    "one core": (["taskset", "-c", "0"], {}),
+    "many threads": (
+        [],
+        {
+            **{"TF_NUM_INTRAOP_THREADS": "8", "TF_NUM_INTEROP_THREADS": "5", "OMP_NUM_THREADS": "7"},
+            **{"OPENBLAS_NUM_THREADS": "4", "MKL_NUM_THREADS": "3"},
+        },
+    ),
+    "other instructions": (
+        [],
+        {
+            **{"TF_ENABLE_ONEDNN_OPTS": "0", "ONEDNN_MAX_CPU_ISA": "SSE41", "TF_XLA_FLAGS": "--tf_xla_auto_jit=2"},
+            **{"ONEDNN_DEFAULT_FPMATH_MODE": "BF16", "NPY_DISABLE_CPU_FEATURES": "X86_V3"},
+        },
+    ),
+    "own configurations": (
+        [],
+        {"KERAS_HOME": "{folder}", "MATPLOTLIBRC": "{folder}/matplotlibrc", "MPLBACKEND": "svg"},
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_bytes_are_the_same_whatever_the_environment_says(
+    finished: Clone, make_clone: Callable[[], Clone], tmp_path: Path, environment: str
+) -> None:
+    (tmp_path / "keras.json").write_text(KERAS_JSON)
+    (tmp_path / "matplotlibrc").write_text(MATPLOTLIBRC)
+    prefix, variables = ENVIRONMENTS[environment]
+    clone = make_clone()
+    clone.run(*prefix, "dvc", "repro", **{name: value.format(folder=tmp_path) for name, value in variables.items()})
+    assert yaml.safe_load(clone.lock()) == yaml.safe_load(finished.lock())
+
+
 def table_of_reruns() -> list[tuple[str, list[str]]]:
     """The README's table: a setting, and the stages that run again when it changes."""
     rows = re.findall(r"^\| `(\w+\.\w+)` \| (.*?) \|$", (PROJECT / "README.md").read_text(), re.MULTILINE)

@@ -1,7 +1,7 @@
 """Layers whose results are the same on every CPU, in place of Keras's that round by the vendor.
 
 The approximate reciprocal and reciprocal square root of a CPU (rcpps, rsqrtps), with which TensorFlow starts some of
-its functions, have other last digits on Intel's and on AMD's. Square root and division are exact on all.
+its functions in single precision, have other last digits on Intel's and on AMD's. In double precision it uses none.
 docs/same_bytes.md has what was measured.
 """
 
@@ -11,13 +11,13 @@ from pipeline.network.backend import keras, tf
 
 
 def gelu(values: tf.Tensor) -> tf.Tensor:
-    """Return the Gaussian error linear unit, its error function in double precision, which starts from no estimate."""
+    """Return the Gaussian error linear unit, its error function in double precision."""
     share = 0.5 * (1 + tf.math.erf(tf.cast(values, tf.float64) * 0.5**0.5))
     return values * tf.cast(share, values.dtype)
 
 
 class PortableBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Batch normalisation by square root and division, over all parts of a batch at once."""
+    """Batch normalisation by an exact square root, over all parts of a batch at once."""
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return a whole batch, normalised."""
@@ -35,8 +35,9 @@ class PortableBatchNormalization(keras.layers.BatchNormalization):  # type: igno
             variance = tf.add_n(squares) / count
             for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(moving * self.momentum + now * (1 - self.momentum))
-        # not gamma / sqrt(variance): of that TensorFlow's optimiser makes an approximate rsqrt
-        scale = self.gamma * tf.sqrt(1 / (variance + self.epsilon))
+        # in double precision: of single TensorFlow's graph optimiser makes an approximate rsqrt
+        spread = tf.sqrt(tf.cast(variance, tf.float64) + self.epsilon)
+        scale = self.gamma * tf.cast(1 / spread, parts[0].dtype)
         return [(part - mean) * scale + self.beta for part in parts]
 
 

@@ -51,7 +51,7 @@ class Clone:
         """The environment of a user who knows nothing of the tests around it."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "GIT_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-        return kept | {"PATH": path, "TF_NUM_INTRAOP_THREADS": "2"} | more
+        return kept | {"PATH": path} | more
 
     def repro(self, *arguments: str) -> list[str]:
         """Run `dvc repro` and return the stages that it executed, in order."""
