@@ -8,7 +8,6 @@ from typing import Any
 
 import filelock
 
-from pipeline.config.repository import root
 from pipeline.tracking import outbox, store
 from pipeline.tracking.gc_paused import gc_paused
 from pipeline.tracking.outbox import PendingRun
@@ -44,7 +43,8 @@ def connect() -> MlflowClient:
         if store.is_local():
             with store.lock(), gc_paused():  # MLflow loads SQLAlchemy here
                 _create(store.database())
-                client = _with_experiments(place, root() / "mlartifacts")
+                store.follow_the_project(EXPERIMENTS)
+                client = _with_experiments(place, store.artifacts())
         else:
             client = _with_experiments(place, None)
     except STORE_ERRORS as error:
