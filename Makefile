@@ -1,6 +1,6 @@
 # `make` rebuilds every number, table and figure; `make help` lists the rest.
 .DEFAULT_GOAL := repro
-.PHONY: help repro test test-fast lint ui queue bench lock clean
+.PHONY: help repro back mend test test-fast lint ui queue bench lock clean
 PYTHON ?= python3
 JOBS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,8 +12,17 @@ help: ## list the commands
 
 repro: .venv/complete ## rebuild what changed: data, network, figures, page, tracked run
 	@echo "make repro: dvc repro, every stage whose inputs changed"
+	@python -m pipeline.commands.mend
 	@dvc repro
 	@echo "The page: report/index.html. The runs: make ui."
+
+back: .venv/complete ## go back to the committed settings and results, if DVC's cache has them
+	@echo "make back: params.yaml, dvc.lock and the results as they were committed"
+	@python -m pipeline.commands.back
+
+mend: .venv/complete ## mend what a kill or a move left behind; make repro and make queue do it too
+	@echo "make mend: DVC's .dvc/tmp/rwlock, and the places of files in mlflow.db"
+	@python -m pipeline.commands.mend
 
 test: .venv/complete ## run every test, the slow ones on real MNIST too
 	@echo "make test: the whole suite"
@@ -33,6 +42,7 @@ ui: .venv/complete ## open the MLflow UI on this project's runs
 
 queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a time, each with its share of the cores
 	@echo "make queue: the queued experiments, $(JOBS) at a time; dvc exp show lists the results"
+	@python -m pipeline.commands.mend
 	@cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); threads=$$(( (cores + $(JOBS) - 1) / $(JOBS) )); \
 		TF_NUM_INTEROP_THREADS=$$threads TF_NUM_INTRAOP_THREADS=$$threads dvc exp run --run-all --jobs $(JOBS)
 
@@ -51,7 +61,11 @@ clean: ## remove the environment and what the pipeline made; your own files, git
 	@rm -rf .venv
 
 # Made by the first Python that fits; uv, pinned in the lock like the rest, installs in seconds what pip does in minutes.
-# The modules are compiled at once, so that no stage pays for it later.
+# The modules are compiled at once, so that no stage pays for it later. The scripts hold the path of the environment, so
+# one that was moved, or copied with the project, is made anew.
+ifneq ($(shell cat .venv/complete 2>/dev/null),$(CURDIR))
+.PHONY: .venv/complete
+endif
 .venv/complete: requirements.lock
 	@command -v git >/dev/null || { echo "make: git is missing; install it (Debian: apt-get install git)" >&2; exit 1; }
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
@@ -62,6 +76,6 @@ clean: ## remove the environment and what the pipeline made; your own files, git
 		$$python -m venv --clear .venv && \
 		.venv/bin/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.lock)" && \
 		.venv/bin/uv pip sync --quiet --python .venv/bin/python --compile-bytecode --require-hashes requirements.lock && \
-		touch $@ && exit 0 || exit 1; \
+		pwd -P > $@ && exit 0 || exit 1; \
 	done; \
 	echo "make: no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1

@@ -25,7 +25,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 STAGES = "convscope-stages"  # the MLflow experiment with a run for every execution of a stage
-EXPERIMENTS = "convscope"  # the MLflow experiment with one complete run for every experiment
+EXPERIMENTS = store.EXPERIMENTS
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 # what a store that answers says of a run that it will never take, one that somebody deleted, say
 REFUSALS = ("INVALID_PARAMETER_VALUE", "INVALID_STATE")
@@ -43,7 +43,7 @@ def connect() -> MlflowClient:
         if store.is_local():
             with store.lock(), gc_paused():  # MLflow loads SQLAlchemy here
                 _create(store.database())
-                store.follow_the_project(EXPERIMENTS)
+                store.follow_the_project()
                 client = _with_experiments(place, store.artifacts())
         else:
             client = _with_experiments(place, None)

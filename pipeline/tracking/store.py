@@ -18,6 +18,7 @@ from pipeline.config.errors import UserError
 from pipeline.config.repository import root
 
 TIMEOUT = 4  # seconds that a server may take to answer
+EXPERIMENTS = "convscope"  # the MLflow experiment with one complete run for every experiment
 # where MLflow keeps places of files
 PLACES = [
     ("experiments", "artifact_location"),
@@ -55,18 +56,19 @@ def artifacts() -> Path:
     return root() / "mlartifacts"
 
 
-def follow_the_project(experiment: str) -> None:
+def follow_the_project() -> None:
     """Let the local store's artifacts be where the project is now, if it was made elsewhere: moved, renamed or copied.
 
     MLflow keeps absolute paths: without this, new artifacts would go to the old place and old ones be lost from view.
-    Where that was, an experiment tells that the pipeline made. To be called under the lock; raises UserError where the
-    database cannot be read or changed.
+    The place of the complete runs tells where that was. To be called under the lock.
+
+    Raises UserError where the database cannot be read or changed.
     """
-    ending = f"/{artifacts().name}/{experiment}"
+    ending = f"/{artifacts().name}/{EXPERIMENTS}"
     try:
         with closing(sqlite3.connect(database())) as connection, connection:
             asked = "SELECT artifact_location FROM experiments WHERE name = ?"
-            (place,) = connection.execute(asked, [experiment]).fetchone() or [""]
+            (place,) = connection.execute(asked, [EXPERIMENTS]).fetchone() or [""]
             before, now = place.removesuffix(ending), str(root())
             if not place.endswith(ending) or before == now:  # not made yet, kept elsewhere on purpose, or not moved
                 return
