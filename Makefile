@@ -1,6 +1,6 @@
 # `make` rebuilds every number, table and figure; `make help` lists the rest.
 .DEFAULT_GOAL := repro
-.PHONY: help repro back mend test test-fast lint ui queue bench lock clean
+.PHONY: help repro back experiments mend test test-fast lint ui queue bench lock clean
 PYTHON ?= python3
 JOBS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -8,13 +8,17 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 repro: .venv/complete ## rebuild what changed: data, network, figures, page, tracked run
 	@echo "make repro: dvc repro, every stage whose inputs changed"
 	@python -m pipeline.commands.mend
 	@dvc repro
 	@echo "The page: report/index.html. The runs: make ui."
+
+experiments: .venv/complete ## list the experiments: what came of each, and the settings in which they differ
+	@echo "make experiments: dvc exp show, but for most of its columns"
+	@dvc exp show --only-changed --drop '^(?!Experiment|test_accuracy$$|test_loss$$|\w+\.(?!yaml))'
 
 back: .venv/complete ## go back to the committed settings and results, if DVC's cache has them
 	@echo "make back: params.yaml, dvc.lock and the results as they were committed"
@@ -41,7 +45,7 @@ ui: .venv/complete ## open the MLflow UI on this project's runs
 	@python -m pipeline.commands.ui
 
 queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a time, each with its share of the cores
-	@echo "make queue: the queued experiments, $(JOBS) at a time; dvc exp show lists the results"
+	@echo "make queue: the queued experiments, $(JOBS) at a time; make experiments lists the results"
 	@python -m pipeline.commands.mend
 	@cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN); threads=$$(( (cores + $(JOBS) - 1) / $(JOBS) )); \
 		TF_NUM_INTEROP_THREADS=$$threads TF_NUM_INTRAOP_THREADS=$$threads dvc exp run --run-all --jobs $(JOBS)
