@@ -18,7 +18,7 @@ repro: .venv/complete ## rebuild what changed: data, network, figures, page, tra
 
 experiments: .venv/complete ## list the experiments: what came of each, and the settings in which they differ
 	@echo "make experiments: dvc exp show, but for most of its columns"
-	@dvc exp show --only-changed --drop '^(?!Experiment|test_accuracy$$|test_loss$$|\w+\.(?!yaml))'
+	@dvc exp show --only-changed --drop '^(?!Experiment|test_accuracy$$|\w+\.(?!yaml))'
 
 back: .venv/complete ## go back to the committed settings and results, if DVC's cache has them
 	@echo "make back: params.yaml, dvc.lock and the results as they were committed"

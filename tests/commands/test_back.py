@@ -1,14 +1,14 @@
 """The way back from an experiment, and what is never lost on it."""
 
 import hashlib
-import re
 from pathlib import Path
 
 import pytest
 import yaml
-from support.clones import Clone, commit, copy_of
+from support.clones import PROJECT, Clone, commit, copy_of
 
 pytestmark = pytest.mark.slow
+README = (PROJECT / "README.md").read_text()
 MADE = ("data", "models", "metrics", "figures", "report")
 
 
@@ -43,7 +43,7 @@ def test_an_experiment_is_taken_back_and_nothing_runs_again(copy: Clone) -> None
     copy.run("dvc", "exp", "run", "-S", "train.epochs=1")
     assert everything(copy) != before
     (copy.folder / "models/.DS_Store").write_text("a dropping is in nobody's way")
-    assert re.fullmatch(r"back: params\.yaml and dvc\.lock as committed, and 1\d outputs brought .*", back(copy))
+    assert back(copy) in README.splitlines()
     (copy.folder / "models/.DS_Store").unlink(missing_ok=True)
     assert everything(copy) == before
     assert copy.repro() == []

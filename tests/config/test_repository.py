@@ -51,3 +51,8 @@ def test_a_part_of_a_larger_repository_has_one_store_beside_dvc_yaml_and_its_own
     rows = client.search_runs([client.get_experiment_by_name("convscope").experiment_id])
     assert {row.info.run_name for row in rows} == {"baseline", "error_analysis.seed=1", "error_analysis.seed=2"}
     assert {row.data.tags["git.dirty"] for row in rows} == {"false"}
+    commit(Clone(part.folder.parent), "results")
+    part.run("dvc", "exp", "run", "-S", "error_analysis.seed=3")
+    part.run("python", "-m", "pipeline.commands.back")
+    assert part.repro() == []
+    assert part.run("git", "status", "--porcelain").stdout == ""
