@@ -41,12 +41,13 @@ def main() -> None:
         else:
             rwlock.unlink()
             print("mend: .dvc/tmp/rwlock removed; a DVC that was killed had left it damaged")
-    try:
-        if store.is_local() and store.database().exists():
+    if store.is_local() and store.database().exists():
+        try:
+            store.check_local()
             with store.lock():
                 store.follow_the_project()
-    except UserError as error:
-        raise SystemExit(str(error)) from None
+        except UserError as error:
+            print(f"mend: {error}")  # a stage that needs the store will stop; others need not
 
 
 if __name__ == "__main__":

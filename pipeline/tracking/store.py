@@ -19,7 +19,7 @@ from pipeline.config.repository import root
 
 TIMEOUT = 4  # seconds that a server may take to answer
 EXPERIMENTS = "convscope"  # the MLflow experiment with one complete run for every experiment
-# where MLflow keeps places of files
+# where MLflow keeps places of files, as absolute paths
 PLACES = [
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -67,17 +67,21 @@ def follow_the_project() -> None:
     ending = f"/{artifacts().name}/{EXPERIMENTS}"
     try:
         with closing(sqlite3.connect(database())) as connection, connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            if "experiments" not in tables:
+                return  # MLflow makes them
             asked = "SELECT artifact_location FROM experiments WHERE name = ?"
             (place,) = connection.execute(asked, [EXPERIMENTS]).fetchone() or [""]
             before, now = place.removesuffix(ending), str(root())
             if not place.endswith(ending) or before == now:  # not made yet, kept elsewhere on purpose, or not moved
                 return
             for table, column in PLACES:
-                connection.execute(
-                    f"UPDATE {table} SET {column} = :now || substr({column}, length(:before) + 1)"
-                    f" WHERE substr({column}, 1, length(:before) + 1) = :before || '/'",
-                    {"before": before, "now": now},
-                )
+                if table in tables:
+                    connection.execute(
+                        f"UPDATE {table} SET {column} = :now || substr({column}, length(:before) + 1)"
+                        f" WHERE substr({column}, 1, length(:before) + 1) = :before || '/'",
+                        {"before": before, "now": now},
+                    )
     except sqlite3.Error as error:
         raise out_of_reach(error, "") from None
 

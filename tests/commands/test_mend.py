@@ -53,6 +53,13 @@ def test_a_damaged_rwlock_is_left_alone_while_dvc_runs_in_the_project(tmp_path: 
     assert rwlock.exists()
 
 
+def test_a_damaged_database_is_told_with_what_to_do_and_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("a shopping list, long enough to be no empty database" * 20)
+    (line,) = mend(tmp_path).splitlines()
+    assert line.startswith("mend: the MLflow store ")
+    assert line.endswith("file is not a database; move it away, and a new one is made")
+
+
 def with_environment(clone: Clone, place: Path) -> Clone:
     """Give a clone what `make` takes for an environment that was made at a place; the tests' own is on the path."""
     (clone.folder / ".venv").mkdir(exist_ok=True)

@@ -148,6 +148,13 @@ def test_a_copied_project_and_its_original_have_artifacts_of_their_own(tmp_path:
 
 
 @pytest.mark.slow
+def test_an_empty_database_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    write(tmp_path, "first")
+    assert said(tmp_path) == {"first"}
+
+
+@pytest.mark.slow
 def test_artifacts_that_are_kept_elsewhere_on_purpose_stay_there(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     client = MlflowClient(f"sqlite:///{tmp_path / 'old/mlflow.db'}")
