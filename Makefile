@@ -1,6 +1,6 @@
 # `make` rebuilds every number, table and figure; `make help` lists the rest.
 .DEFAULT_GOAL := repro
-.PHONY: help repro test test-fast lint ui queue bench lock clean
+.PHONY: help repro back experiments mend test test-fast lint ui queue bench lock clean
 PYTHON ?= python3
 JOBS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -8,15 +8,28 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 repro: .venv/complete ## rebuild what changed: data, network, figures, page, tracked run
 	@echo "make repro: dvc repro, every stage whose inputs changed"
+	@python -m pipeline.commands.mend
 	@dvc repro
 	@if git diff --quiet HEAD -- params.yaml dvc.yaml pipeline 2>/dev/null && ! git diff --quiet HEAD -- dvc.lock; then \
 		echo "make: this machine's results differ from the committed ones in the last digits (no AVX2? docs/same_bytes.md)." \
 			"Before your first experiment: git commit -am baseline"; fi
 	@echo "The page: report/index.html. The runs: make ui."
+
+experiments: .venv/complete ## list the experiments: what came of each, and the settings in which they differ
+	@echo "make experiments: dvc exp show, but for most of its columns"
+	@dvc exp show --only-changed --drop '^(?!Experiment|test_accuracy$$|\w+\.(?!yaml))'
+
+back: .venv/complete ## go back to the committed settings and results, if DVC's cache has them
+	@echo "make back: params.yaml, dvc.lock and the results as they were committed"
+	@python -m pipeline.commands.back
+
+mend: .venv/complete ## mend what a kill or a move left behind; make repro and make queue do it too
+	@echo "make mend: DVC's .dvc/tmp/rwlock, and the places of files in mlflow.db"
+	@python -m pipeline.commands.mend
 
 test: .venv/complete ## run every test, the slow ones on real MNIST too
 	@echo "make test: the whole suite"
@@ -35,7 +48,8 @@ ui: .venv/complete ## open the MLflow UI on this project's runs
 	@python -m pipeline.commands.ui
 
 queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a time
-	@echo "make queue: the queued experiments, $(JOBS) at a time; dvc exp show lists the results"
+	@echo "make queue: the queued experiments, $(JOBS) at a time; make experiments lists the results"
+	@python -m pipeline.commands.mend
 	@dvc exp run --run-all --jobs $(JOBS)
 
 bench: .venv/complete ## time the pipeline against its peers; ONLY=cold runs one part
@@ -53,7 +67,11 @@ clean: ## remove the environment and what the pipeline made; your own files, git
 	@rm -rf .venv
 
 # Made by the first Python that fits; uv, pinned in the lock like the rest, installs in seconds what pip does in minutes.
-# The modules are compiled at once, so that no stage pays for it later.
+# The modules are compiled at once, so that no stage pays for it later. The scripts hold the path of the environment, so
+# one that was moved, or copied with the project, is made anew.
+ifneq ($(shell cat .venv/complete 2>/dev/null),$(CURDIR))
+.PHONY: .venv/complete
+endif
 .venv/complete: requirements.lock
 	@command -v git >/dev/null || { echo "make: git is missing; install it (Debian: apt-get install git)" >&2; exit 1; }
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
@@ -64,6 +82,6 @@ clean: ## remove the environment and what the pipeline made; your own files, git
 		$$python -m venv --clear .venv && \
 		.venv/bin/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.lock)" && \
 		.venv/bin/uv pip sync --quiet --python .venv/bin/python --compile-bytecode --require-hashes requirements.lock && \
-		touch $@ && exit 0 || exit 1; \
+		pwd -P > $@ && exit 0 || exit 1; \
 	done; \
 	echo "make: no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1

@@ -31,6 +31,16 @@ def per_class(matrix: NDArray[np.int64], names: list[str]) -> pd.DataFrame:
     )
 
 
+def in_order(names: list[str]) -> list[str]:
+    """Return the names of classes for plots that sort them as texts: each behind its number, unless it is just that."""
+    digits = len(str(len(names) - 1))
+    numbers = [f"{index:0{digits}d}" for index in range(len(names))]
+    return [
+        number if name == str(index) else f"{number} {name}"
+        for index, (number, name) in enumerate(zip(numbers, names, strict=True))
+    ]
+
+
 def main() -> None:
     """Write the probabilities of every test image, the scores, and the activation maps of the image that is shown."""
     with stage("evaluate") as run:
@@ -43,9 +53,10 @@ def main() -> None:
         maps = activations(network, np.asarray(test.images[index]))
         files.write_arrays(paths.ACTIVATIONS, image=np.array(index), **maps)
         files.write_arrays(paths.PREDICTIONS, probabilities=probabilities, predicted=predicted, labels=test.labels)
-        pairs = [f"{label},{guess}" for label, guess in zip(test.labels, predicted, strict=True)]
-        files.write_text(paths.CONFUSION, "\n".join(["label,predicted", *pairs]) + "\n")
         names = prepared.class_names()
+        shown = np.array(in_order(names))
+        pairs = pd.DataFrame({"label": shown[test.labels], "predicted": shown[predicted]})
+        files.write_text(paths.CONFUSION, pairs.to_csv(index=False))
         table = per_class(confusion_matrix(test.labels, predicted, len(names)), names)
         files.write_text(paths.CLASSES, table.to_csv(index=False))
         protocol = {"test_set": prepared.TEST_SET[run.params.prepare.validation]}

@@ -27,3 +27,15 @@ def test_each_class_has_the_measures_that_counting_gives(pairs):
         precision, recall = hits / given_ if given_ else 0, hits / true if true else 0
         f1 = 2 * precision * recall / (precision + recall) if hits else 0
         assert row.to_dict() == pytest.approx({"images": true, "precision": precision, "recall": recall, "f1": f1})
+
+
+@given(st.integers(2, 100), st.booleans())
+def test_the_names_of_classes_sort_as_the_classes_do(count, digits):
+    names = [str(index) if digits else f"class {count - index}, say" for index in range(count)]
+    shown = evaluate.in_order(names)
+    assert shown == sorted(shown)
+    assert all(text.endswith(name) for text, name in zip(shown, names, strict=True))
+
+
+def test_the_digits_are_named_by_themselves():
+    assert evaluate.in_order([str(digit) for digit in range(10)]) == [str(digit) for digit in range(10)]

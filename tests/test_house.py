@@ -126,6 +126,13 @@ def test_publish_depends_on_every_result_of_the_stages_before_it() -> None:
     assert not missing, f"dvc.yaml: publish; add to its deps: {', '.join(missing)}"
 
 
+def test_dvcs_tables_know_the_metrics_of_every_stage() -> None:
+    own = [f"metrics/{stage}.json" for stage in STAGES if f"metrics/{stage}.json" in results_of(stage)]
+    missing = set(own) - set(DVC["metrics"]) - {"metrics/prepare.json"}  # which counts images and measures nothing
+    assert not missing, f"dvc.yaml: metrics; add {', '.join(sorted(missing))}"
+    assert set(DVC["metrics"]) <= set(own)
+
+
 def test_no_two_stages_write_the_same_file_and_every_file_read_is_written_by_one() -> None:
     written = [Path(result) for stage in STAGES for result in results_of(stage)]
     assert len(written) == len(set(written))

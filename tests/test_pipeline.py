@@ -16,6 +16,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 from mlflow.models import Model
+from support.browser import needs_browser, opened
 from support.clones import ARTICLE_YAML, PROJECT, Clone, complete_rows, copy_of
 
 from pipeline.data import files
@@ -256,6 +257,7 @@ def test_data_of_ones_own_go_through_the_whole_pipeline_by_their_own_sizes_and_n
     assert layers["convolution_1"] == [12, 20, 4]
     assert layers["probabilities"] == [3]
     assert list(pd.read_csv(clone.folder / "metrics/classes.csv")["class"]) == names
+    assert set(pd.read_csv(clone.folder / "metrics/confusion.csv")["label"]) == {"0 hoop & co", "1 bar", "2 dot"}
     page = (clone.folder / "report/index.html").read_text()
     assert "hoop &amp; co" in page
     assert "article's accuracy" not in page
@@ -268,10 +270,64 @@ def test_data_of_ones_own_go_through_the_whole_pipeline_by_their_own_sizes_and_n
     assert [spec.shape for spec in (*loaded.inputs, *loaded.outputs)] == [(-1, 12, 20), (-1, 3)]
 
 
+def heads_of(table: str) -> str:
+    """The line of one of DVC's tables that names its columns."""
+    return next(line for line in table.splitlines() if "Experiment" in line)
+
+
 @pytest.mark.slow
-def test_dvc_shows_metrics_and_draws_plots(workbench: Clone) -> None:
-    shown = workbench.run("dvc", "metrics", "show", "--json").stdout
-    assert '"test_accuracy"' in shown
-    workbench.run("dvc", "plots", "show", "--out", "plots")
-    page = (workbench.folder / "plots/index.html").read_text()
-    assert all(name in page for name in ("loss", "accuracy", "confusion"))
+def test_dvcs_table_of_experiments_begins_with_the_score_on_the_test_set(workbench: Clone) -> None:
+    table = workbench.run("dvc", "exp", "show").stdout
+    assert heads_of(table)[:80].split()[:4] == ["Experiment", "Created", "test_loss", "test_accuracy"]
+    shown = json.loads(workbench.run("dvc", "metrics", "show", "--json").stdout)
+    (files_of,) = [revision["data"] for revision in shown.values()]  # of the workspace, which is as committed
+    assert set(files_of) == {
+        f"metrics/{stage}.json" for stage in ("evaluate", "train", "error_analysis", "kernel_demo", "visualise")
+    }
+
+
+@pytest.mark.slow
+def test_make_experiments_lists_accuracy_and_the_settings_that_differ_in_80_columns(
+    finished: Clone, tmp_path: Path
+) -> None:
+    clone = copy_of(finished, tmp_path / "convscope")
+    (clone.folder / ".venv").mkdir()
+    (clone.folder / ".venv/complete").write_text(f"{clone.folder}\n")
+    clone.run("dvc", "exp", "run", "--temp", "-S", "train.epochs=1", "-S", "model.dropout=0", "-n", "short")
+    table = clone.run("make", "experiments").stdout
+    assert heads_of(table).split() == ["Experiment", "test_accuracy", "model.dropout", "train.epochs"]
+    assert "[short]" in table
+    assert max(len(line) for line in table.splitlines()) <= 80
+
+
+@pytest.mark.slow
+@needs_browser
+def test_dvcs_plots_draw_curves_and_matrices_with_the_network_gone(workbench: Clone) -> None:
+    workbench.set(train__epochs=1)
+    workbench.run("dvc", "repro", "evaluate")
+    workbench.run("dvc", "plots", "diff", "HEAD", "workspace", "--out", "plots")
+    workbench.run("git", "checkout", "--quiet", "params.yaml", "dvc.lock")
+    workbench.run("dvc", "checkout")
+    asked, broken, in_cells = [], [], "#confusion rect + text[text-anchor=middle]:not([transform])"
+    with opened("about:blank", offline=True) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: broken.append(error))
+        page.goto((workbench.folder / "plots/index.html").as_uri())
+        titles = page.locator("h2").all_inner_texts()
+        texts = {name: page.locator(f"#{name} svg text").all_text_contents() for name in titles_of_plots()}
+        lines = page.locator("#loss polyline").count()
+        counts = [int(text) for text in page.locator(in_cells).all_text_contents()]
+    assert broken == []
+    assert asked == [(workbench.folder / "plots/index.html").as_uri()]
+    assert sorted(titles) == sorted(titles_of_plots().values())
+    assert {"1", "2", "epoch", "mean cross-entropy", "HEAD, val_loss", "workspace, loss"} <= set(texts["loss"])
+    assert "1.5" not in texts["loss"]
+    assert {"share of images that are right", "HEAD, val_accuracy"} <= set(texts["accuracy"])
+    assert {"true class", "predicted class", *map(str, range(10))} <= set(texts["confusion"])
+    assert lines == 4
+    assert sum(counts) == 2 * 200  # every test image, in either matrix
+
+
+def titles_of_plots() -> dict[str, str]:
+    """The titles of the plots of dvc.yaml by their names."""
+    return {name: plot["title"] for entry in DVC["plots"] for name, plot in entry.items()}

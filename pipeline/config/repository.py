@@ -1,4 +1,4 @@
-"""The repository that the pipeline stands in, and what git says of it."""
+"""The project that the pipeline stands in, and what git says of it."""
 
 import os
 import subprocess
@@ -6,8 +6,15 @@ from pathlib import Path
 
 
 def root() -> Path:
-    """Return the repository that owns the store: stages of queued experiments run in temporary clones of it."""
-    return Path(os.environ.get("DVC_ROOT") or git("rev-parse", "--show-toplevel") or ".").absolute()
+    """Return the project's folder, which owns the store: the nearest one upwards with a dvc.yaml.
+
+    DVC_ROOT goes before it: stages of queued experiments run in temporary clones, and it names the project they are of.
+    git's top level would be wrong: the project may be a part of a larger repository.
+    """
+    if named := os.environ.get("DVC_ROOT"):
+        return Path(named).absolute()
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "dvc.yaml").exists()), here)
 
 
 def git(*arguments: str) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import filelock
 
-from pipeline.config.repository import root
 from pipeline.tracking import outbox, store
 from pipeline.tracking.gc_paused import gc_paused
 from pipeline.tracking.outbox import PendingRun
@@ -26,7 +25,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 STAGES = "convscope-stages"  # the MLflow experiment with a run for every execution of a stage
-EXPERIMENTS = "convscope"  # the MLflow experiment with one complete run for every experiment
+EXPERIMENTS = store.EXPERIMENTS
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 # what a store that answers says of a run that it will never take, one that somebody deleted, say
 REFUSALS = ("INVALID_PARAMETER_VALUE", "INVALID_STATE")
@@ -44,7 +43,8 @@ def connect() -> MlflowClient:
         if store.is_local():
             with store.lock(), gc_paused():  # MLflow loads SQLAlchemy here
                 _create(store.database())
-                client = _with_experiments(place, root() / "mlartifacts")
+                store.follow_the_project()
+                client = _with_experiments(place, store.artifacts())
         else:
             client = _with_experiments(place, None)
     except STORE_ERRORS as error:

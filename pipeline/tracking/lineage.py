@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pathspec import GitIgnoreSpec
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,13 @@ def hashes() -> dict[str, str]:
 
 
 def digest(places: list[Path]) -> str:
-    """Return the SHA-256 over the names and contents of files and of all files in folders."""
+    """Return the SHA-256 over the names and contents of files and of all files in folders, but for what DVC ignores."""
     total = hashlib.sha256()
+    dvcignore = Path(".dvcignore")
+    ignored = GitIgnoreSpec.from_lines(dvcignore.read_text().splitlines() if dvcignore.exists() else [])
     for place in sorted(places):
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file():
+            if path.is_file() and not ignored.match_file(path):
                 with path.open("rb") as file:
                     total.update(path.as_posix().encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()

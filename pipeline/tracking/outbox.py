@@ -97,7 +97,7 @@ def ended() -> list[PendingRun]:
         except (ValueError, TypeError):  # damaged, or written by another version
             path.rename(path.with_name("unreadable.json"))
             print(f"{path}: not readable as a record of a stage; renamed to unreadable.json", file=sys.stderr)
-    mine = [run for run in pending if run.store == store.uri() and run.is_over()]
+    mine = [run for run in pending if run.store in (store.name(), store.uri()) and run.is_over()]
     return sorted(mine, key=lambda run: run.start_time)
 
 

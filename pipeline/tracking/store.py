@@ -18,6 +18,15 @@ from pipeline.config.errors import UserError
 from pipeline.config.repository import root
 
 TIMEOUT = 4  # seconds that a server may take to answer
+EXPERIMENTS = "convscope"  # the MLflow experiment with one complete run for every experiment
+# where MLflow keeps places of files, as absolute paths
+PLACES = [
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+]
 START_IT = "start it, or unset MLFLOW_TRACKING_URI to use mlflow.db"
 
 
@@ -35,6 +44,46 @@ def uri() -> str:
 def is_local() -> bool:
     """Tell whether the store is the repository's own database, which needs no server to be there."""
     return uri() == f"sqlite:///{database()}"
+
+
+def name() -> str:
+    """Return what a waiting run remembers of the store: of the repository's own no path, since the project may move."""
+    return database().name if is_local() else uri()
+
+
+def artifacts() -> Path:
+    """Return the folder of the local store's artifacts."""
+    return root() / "mlartifacts"
+
+
+def follow_the_project() -> None:
+    """Let the local store's artifacts be where the project is now, if it was made elsewhere: moved, renamed or copied.
+
+    MLflow keeps absolute paths: without this, new artifacts would go to the old place and old ones be lost from view.
+    The place of the complete runs tells where that was. To be called under the lock.
+
+    Raises UserError where the database cannot be read or changed.
+    """
+    ending = f"/{artifacts().name}/{EXPERIMENTS}"
+    try:
+        with closing(sqlite3.connect(database())) as connection, connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            if "experiments" not in tables:
+                return  # MLflow makes them
+            asked = "SELECT artifact_location FROM experiments WHERE name = ?"
+            (place,) = connection.execute(asked, [EXPERIMENTS]).fetchone() or [""]
+            before, now = place.removesuffix(ending), str(root())
+            if not place.endswith(ending) or before == now:  # not made yet, kept elsewhere on purpose, or not moved
+                return
+            for table, column in PLACES:
+                if table in tables:
+                    connection.execute(
+                        f"UPDATE {table} SET {column} = :now || substr({column}, length(:before) + 1)"
+                        f" WHERE substr({column}, 1, length(:before) + 1) = :before || '/'",
+                        {"before": before, "now": now},
+                    )
+    except sqlite3.Error as error:
+        raise out_of_reach(error, "") from None
 
 
 def check_local() -> None:

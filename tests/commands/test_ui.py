@@ -1,23 +1,16 @@
 """The MLflow UI in a real browser."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from support.browser import needs_browser, opened
 from support.clones import Clone, copy_of
 from support.processes import answers, free_port, stop, wait_for
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="no chromium found; on Debian: apt-get install chromium"),
-]
-# as root in a container, and without the look-ups that a browser otherwise starts with
-QUIETLY = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
-           "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
+pytestmark = [pytest.mark.slow, needs_browser]
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +35,10 @@ def address(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture
 def page(address: str) -> Iterator[Page]:
     """The table of runs as it opens."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=QUIETLY)
-        page = browser.new_page(viewport={"width": 2200, "height": 1000})
+    with opened(address, viewport={"width": 2200, "height": 1000}) as page:
         page.set_default_timeout(60_000)
         expect.set_options(timeout=60_000)
-        page.goto(address)
         yield page
-        browser.close()
 
 
 def test_the_table_opens_with_the_metrics_and_the_settings_that_differ(page: Page) -> None:

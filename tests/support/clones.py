@@ -71,7 +71,7 @@ def commit(clone: Clone, message: str) -> None:
 
 
 def copy_of(clone: Clone, folder: Path) -> Clone:
-    """Copy a clone, cache and all, but for its store: the artifacts' absolute paths would lead back to the original."""
+    """Copy a clone, cache and all, but for its store: a test begins with an empty one."""
     subprocess.run(["cp", "-r", clone.folder, folder], check=True)
     subprocess.run(["rm", "-rf", *folder.glob("mlflow.db*"), folder / "mlartifacts"], check=True)
     return Clone(folder)

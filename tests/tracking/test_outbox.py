@@ -36,6 +36,17 @@ def test_an_execution_is_over_once_nobody_holds_its_lock():
     assert outbox.ended() == [running]
 
 
+def test_a_record_for_the_projects_own_store_is_known_wherever_the_project_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "before").mkdir()
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "before"))
+    waiting = pending(status="FINISHED", store=store.name())
+    (tmp_path / "before").rename(tmp_path / "after")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "after"))
+    assert outbox.ended() == [waiting]
+
+
 def test_a_record_for_another_store_waits_for_it():
     pending(status="FINISHED", store="http://127.0.0.1:1")
     assert outbox.ended() == []

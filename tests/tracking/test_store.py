@@ -1,5 +1,8 @@
 import http.server
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -7,6 +10,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from support.clones import PROJECT, Clone, complete_rows
 
 from pipeline.config.errors import UserError
 from pipeline.tracking import store
@@ -82,3 +87,96 @@ def test_a_server_that_is_silent_or_not_there_is_told_within_seconds(
         with pytest.raises(UserError, match=rf"{uri} is out of reach: .*; start it, or unset MLFLOW_TRACKING_URI"):
             store.check_server()
         assert time.monotonic() - started < 6
+
+
+WRITE = """
+import sys
+from pipeline.tracking import client
+store = client.connect()
+run = store.create_run(store.get_experiment_by_name("convscope").experiment_id).info.run_id
+store.log_text(run, sys.argv[1], "said.txt")
+model = store.create_logged_model(store.get_run(run).info.experiment_id, name=sys.argv[1])
+store.create_registered_model(sys.argv[1])
+store.create_model_version(sys.argv[1], model.artifact_location, run)
+"""
+
+
+def write(folder: Path, text: str) -> None:
+    """Write a run with an artifact, a model and a version of it into the store of a project."""
+    environment = os.environ | {"DVC_ROOT": str(folder)}
+    subprocess.run([sys.executable, "-c", WRITE, text], cwd=PROJECT, check=True, env=environment)
+
+
+def said(folder: Path) -> set[str]:
+    """What the artifacts in the store of a project say; all of them, and all other places, lie in that project."""
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("convscope")
+    runs = client.search_runs([experiment.experiment_id])
+    paths = [Path(run.info.artifact_uri, "said.txt") for run in runs]
+    versions = client.search_model_versions()
+    models = client.search_logged_models([experiment.experiment_id])
+    places = [
+        *[experiment.artifact_location, *paths, *[model.artifact_location for model in models]],
+        *[version.source for version in versions],
+        *[client.get_model_version_download_uri(version.name, version.version) for version in versions],
+    ]
+    assert all(Path(place).is_relative_to(folder) for place in places), places
+    assert len(models) == len(versions) == len(runs)
+    return {path.read_text() for path in paths}
+
+
+@pytest.mark.slow
+def test_a_renamed_projects_artifacts_go_with_it_old_ones_and_new_ones(tmp_path: Path) -> None:
+    (tmp_path / "old's 100 %_").mkdir()
+    write(tmp_path / "old's 100 %_", "before")
+    (tmp_path / "old's 100 %_").rename(tmp_path / "new")
+    write(tmp_path / "new", "after")
+    assert said(tmp_path / "new") == {"before", "after"}
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.slow
+def test_a_copied_project_and_its_original_have_artifacts_of_their_own(tmp_path: Path) -> None:
+    original, copy = tmp_path / "project", tmp_path / "project-copy"
+    original.mkdir()
+    write(original, "both")
+    subprocess.run(["cp", "-r", original, copy], check=True)
+    write(copy, "copy")
+    write(original, "original")
+    assert said(original) == {"both", "original"}
+    assert said(copy) == {"both", "copy"}
+
+
+@pytest.mark.slow
+def test_an_empty_database_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    write(tmp_path, "first")
+    assert said(tmp_path) == {"first"}
+
+
+@pytest.mark.slow
+def test_artifacts_that_are_kept_elsewhere_on_purpose_stay_there(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    client = MlflowClient(f"sqlite:///{tmp_path / 'old/mlflow.db'}")
+    client.create_experiment("convscope", artifact_location=str(tmp_path / "disk"))
+    (tmp_path / "old").rename(tmp_path / "new")
+    write(tmp_path / "new", "there")
+    assert len(list((tmp_path / "disk").glob("*/artifacts/said.txt"))) == 1
+
+
+@pytest.mark.slow
+def test_a_renamed_project_goes_on_with_its_runs_those_that_wait_too(finished: Clone, tmp_path: Path) -> None:
+    subprocess.run(["cp", "-r", finished.folder, tmp_path / "before"], check=True)
+    # its run waits for publish
+    Clone(tmp_path / "before").run("dvc", "repro", "--force", "--single-item", "evaluate")
+    clone = Clone((tmp_path / "before").rename(tmp_path / "after"))
+    clone.set(error_analysis__seed=1)
+    assert clone.repro() == ["error_analysis", "report", "publish"]
+    assert list((clone.folder / ".convscope").glob("*/record.json")) == []
+    assert len(complete_rows(clone)) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["after"]
+    client = MlflowClient(f"sqlite:///{clone.folder / 'mlflow.db'}")
+    for row in client.search_runs([client.get_experiment_by_name("convscope").experiment_id]):
+        assert Path(row.info.artifact_uri, "report/index.html").is_relative_to(clone.folder)
+        assert Path(row.info.artifact_uri, "report/index.html").exists()
+    assert len(complete_rows(finished)) == 1  # the copy wrote nothing into the original
