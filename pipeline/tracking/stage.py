@@ -75,7 +75,7 @@ def stage_run(name: str, settings: Params) -> Iterator[StageRun]:
         load_client().connect()
     pending = PendingRun(
         stage=name,
-        store=store.uri(),
+        store=store.name(),
         params=params.flat(settings, declared.settings),
         inputs={
             path: md5.removesuffix(".dir")
