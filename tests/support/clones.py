@@ -95,8 +95,12 @@ def complete_rows(clone: Clone, uri: str = "") -> set[str]:
         for curve in ("loss", "accuracy", "val_loss", "val_accuracy"):
             assert [point.step for point in client.get_metric_history(run.info.run_id, curve)] == list(epochs)
         artifacts = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
-        assert artifacts == {"params.yaml", "dvc.lock", "figures", "metrics", "models", "report"}
+        assert artifacts == {
+            *["params.yaml", "dvc.lock", "lineage.json"],
+            *["data", "figures", "metrics", "models", "report"],
+        }
         assert len(run.outputs.model_outputs) == 1
+        assert len(run.data.tags) <= 15
     keys = [run.data.tags["content"] for run in runs]
     assert len(keys) == len(set(keys))
     return set(keys)

@@ -1,5 +1,6 @@
 """Runs of stages and complete runs, whatever DVC took from its cache; each case through the real `dvc`."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from mlflow.entities import Run
 from support.clones import Clone, commit, complete_rows, copy_of
 from support.processes import answers, free_port, stop, wait_for
 
+from pipeline.tracking.experiment import HEADLINES
+
 pytestmark = pytest.mark.slow
 
 
@@ -24,6 +27,10 @@ def stage_runs(client: MlflowClient, stage: str) -> list[Run]:
     """The runs of one stage, the latest first."""
     experiment = client.get_experiment_by_name("convscope-stages").experiment_id
     return client.search_runs([experiment], f"tags.stage = '{stage}'")
+
+
+def artifact(client: MlflowClient, run: Run, name: str) -> str:
+    return Path(client.download_artifacts(run.info.run_id, name)).read_text()
 
 
 def newest_row(client: MlflowClient) -> Run:
@@ -42,13 +49,34 @@ def test_a_fresh_pipeline_leaves_one_complete_run_and_one_run_a_stage(finished: 
     row = newest_row(client)
     assert row.info.run_name == "baseline"
     assert row.data.tags["test_set"] == "unseen"
-    for stage in ("fetch", "prepare", "kernel_demo", "train", "evaluate", "error_analysis", "visualise", "report"):
-        producer = client.get_run(row.data.tags[f"stage.{stage}"])
+    lineage = json.loads(artifact(client, row, "lineage.json"))
+    locked = yaml.safe_load((finished.folder / "dvc.lock").read_text())["stages"]
+    assert list(lineage["stages"]) == [stage for stage in locked if stage != "publish"]
+    for stage, made in lineage["stages"].items():
+        producer = client.get_run(made["run"])
         assert producer.data.tags["stage"] == stage
-        assert producer.data.metrics["seconds"] == row.data.metrics[f"seconds.{stage}"]
-    locked = yaml.safe_load((finished.folder / "dvc.lock").read_text())
-    model = next(out["md5"] for out in locked["stages"]["train"]["outs"] if out["path"] == "models")
-    assert row.data.tags["dvc.lock/models"] == model
+        assert producer.data.tags["results"] == made["results"]
+        assert producer.data.metrics["seconds"] == row.data.metrics[f"seconds/{stage}"]
+    before = {stage: entry for stage, entry in locked.items() if stage != "publish"}
+    assert lineage["dvc.lock"] == {out["path"]: out["md5"] for entry in before.values() for out in entry["outs"]}
+    assert yaml.safe_load(artifact(client, row, "dvc.lock"))["stages"] == before
+
+
+def test_what_is_needed_to_compare_runs_image_by_image_and_kernel_by_kernel_is_among_the_artifacts(
+    finished: Clone,
+) -> None:
+    client = client_of(finished)
+    row = newest_row(client)
+    for path in ("data/predictions.npz", "models/kernels.npz"):
+        stored = Path(client.download_artifacts(row.info.run_id, path))
+        assert stored.read_bytes() == (finished.folder / path).read_bytes()
+
+
+def test_metrics_are_grouped_by_their_stage_but_for_the_headlines(finished: Clone) -> None:
+    names = set(newest_row(client_of(finished)).data.metrics)
+    assert {name for name in names if "/" not in name} == HEADLINES
+    groups = {name.split("/")[0] for name in names - HEADLINES}
+    assert groups == {"prepare", "kernel_demo", "train", "evaluate", "error_analysis", "visualise", "seconds"}
 
 
 def test_a_training_run_holds_its_settings_curves_data_and_costs(finished: Clone) -> None:
@@ -83,8 +111,9 @@ def test_checking_out_an_older_commit_and_repro_adds_no_run(copy: Clone) -> None
     rows = complete_rows(copy)
     copy.run("git", "checkout", "--quiet", "HEAD~1")
     copy.run("dvc", "checkout")
-    assert copy.repro() == []
+    assert copy.repro() == ["publish"]  # what is published here is asked of the store, not of DVC's cache
     assert complete_rows(copy) == rows
+    assert copy.repro() == []
 
 
 def test_a_lost_store_gets_its_run_back(finished: Clone, copy: Clone) -> None:
