@@ -33,7 +33,8 @@ STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 # what a store that answers says of a run that it will never take, one that somebody deleted, say
 REFUSALS = ("INVALID_PARAMETER_VALUE", "INVALID_STATE")
 
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # each table it creates is no news
+# each table that it creates is no news, and what it cannot do it raises, too
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def connect() -> MlflowClient:

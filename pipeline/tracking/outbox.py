@@ -61,9 +61,16 @@ class PendingRun:
         ]
 
     def begin(self) -> None:
-        """Write the run down, and keep room on the disk for what is to be written at its end."""
-        self.save()
-        files.write_bytes(self.folder / "reserve", os.urandom(RESERVE))  # what no file system can make smaller
+        """Write the run down, and keep room on the disk for what is to be written at its end.
+
+        Raises OSError when the disk is full; then nothing is left of it.
+        """
+        try:
+            files.write_bytes(self.folder / "reserve", os.urandom(RESERVE))  # what no file system can make smaller
+            self.save()
+        except OSError:
+            self.drop()
+            raise
 
     def end(self, status: str, made: list[Path]) -> None:
         """Note how the execution ended, that first of all, and keep its results.

@@ -5,7 +5,6 @@ Light: MLflow itself, which takes longer to load than most stages work, is not n
 
 import hashlib
 import os
-import re
 import shutil
 import socket
 import sqlite3
@@ -52,10 +51,14 @@ def without_secrets(address: str) -> str:
 
 def hidden(text: str) -> str:
     """Return a text without the secrets of the store's address, however a library wrote them into it."""
-    text = text.replace(uri(), name())
-    for secret in re.findall(r":([^:@/]+)@|password=([^&]+)", uri().partition("://")[2]):
-        for form in {"".join(secret), urllib.parse.unquote("".join(secret))}:
-            text = text.replace(form, "***")
+    rest = uri().partition("://")[2]
+    if rest.startswith("/"):
+        return text
+    user, at, place = rest.rpartition("@")
+    query = urllib.parse.parse_qsl(place.partition("?")[2])
+    secrets = [user.partition(":")[2], *(value for key, value in query if "pass" in key.lower())]
+    for secret in filter(None, [user + at, *secrets, *map(urllib.parse.unquote, secrets)]):
+        text = text.replace(secret, "")
     return text
 
 
@@ -72,12 +75,14 @@ def check_local() -> None:
                 connection.execute("select count(*) from sqlite_master")
                 try:
                     connection.execute("begin immediate")
+                    connection.execute("create table may_write (x)")  # never committed
                 except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # who only writes at the moment will end
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # who writes at the moment will end
                         raise
+        except sqlite3.OperationalError as error:
+            raise out_of_reach(error, "it must be writable, and no other process may hold it for long") from None
         except sqlite3.Error as error:
-            damaged = not isinstance(error, sqlite3.OperationalError)  # which may pass: locked, not permitted
-            raise out_of_reach(error, "move it away, and a new one is made" if damaged else "") from None
+            raise out_of_reach(error, "move it away, and a new one is made") from None
 
 
 def is_server() -> bool:
@@ -118,7 +123,8 @@ def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, without secrets; of many files not copied the first."""
     if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
         return str(error.args[0][0][-1])
-    return hidden((str(error).strip().splitlines() or [type(error).__name__])[0])
+    lines = [line for line in str(error).strip().splitlines() if not line.startswith("(raised as a result of")]
+    return hidden((lines or [type(error).__name__])[0])  # SQLAlchemy begins with where in its own code it was
 
 
 def publisher() -> str:

@@ -1,4 +1,5 @@
 import http.server
+import shutil
 import socket
 import threading
 import time
@@ -82,3 +83,35 @@ def test_a_server_that_is_silent_or_not_there_is_told_within_seconds(
         with pytest.raises(UserError, match=rf"{uri} is out of reach: .*; start it, or unset MLFLOW_TRACKING_URI"):
             store.check_server()
         assert time.monotonic() - started < 6
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("https://me:s3cret@host:5000/path", "https://host:5000/path"),
+        ("https://me:s3cret%2F@host", "https://host"),
+        ("https://me:s3cret/@host", "https://host"),
+        ("https://s3cret@host", "https://host"),
+        ("postgresql://me:s3cret@host/database", "postgresql://host/database"),
+        ("postgresql://host/database?user=me&password=s3cret", "postgresql://host/database"),
+        ("sqlite:////folder/a@b?/mlflow.db", "sqlite:////folder/a@b?/mlflow.db"),
+    ],
+)
+def test_an_address_is_shown_and_an_error_quoted_without_user_and_password(
+    monkeypatch: pytest.MonkeyPatch, address: str, shown: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert store.name() == shown
+    message = str(store.out_of_reach(ValueError(f"no answer from {address}/api\nand more"), "start it"))
+    assert message.startswith(f"the MLflow store {shown} is out of reach: no answer from ")
+    assert message.endswith("/api; start it")
+    assert "s3cret" not in message
+
+
+def test_an_error_is_quoted_by_the_line_that_says_what_happened() -> None:
+    sql = "(raised as a result of Query-invoked autoflush)\n(sqlite3.OperationalError) database is locked\n[SQL: ...]"
+    assert store.first_line(RuntimeError(sql)) == "(sqlite3.OperationalError) database is locked"
+    full = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'"), ("c", "d", "the same")])
+    assert store.first_line(full) == "[Errno 28] No space left on device: 'b'"
+    assert store.first_line(ValueError()) == "ValueError"
