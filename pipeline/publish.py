@@ -2,19 +2,23 @@
 
 from pipeline.config import paths
 from pipeline.data import files
-from pipeline.tracking import client, experiment
+from pipeline.tracking import client, experiment, publication
 from pipeline.tracking.stage import stage
+
+DONE = {"written": "written", "mended": "had lost files; they are written again", "found": "holds this content already"}
 
 
 def main() -> None:
     """Write the run, unless this very content has one already, and note its content."""
     with stage("publish") as run:
         content = experiment.read(run.params)
-        store = client.connect()
-        client.flush(store)  # the runs of the stages before, so that the complete one can name them
-        run_id, written = experiment.publish(store, content)
+        with client.store_errors():
+            store = client.connect()
+            if stopped := client.flush(store):  # the runs of the stages before, so that the complete one can name them
+                raise stopped
+            run_id, done = publication.publish(store, content)
         files.write_json(paths.PUBLISHED, {"content": content.key})
-        print(f"publish: run {run_id} {'written' if written else 'holds this content already'}")
+        print(f"publish: run {run_id} {DONE[done]}")
 
 
 if __name__ == "__main__":

@@ -193,8 +193,9 @@ NAMED: dict[str, set[str]] = {
     "pipeline.figures.predictions": {"matplotlib", "pandas"},
     "pipeline.page.page": {"jinja2"},
     "pipeline.tracking.client": {"mlflow"},
-    "pipeline.tracking.experiment": {"mlflow", "pandas"},
+    "pipeline.tracking.experiment": {"pandas"},
     "pipeline.tracking.mlflow_model": {"mlflow"},
+    "pipeline.tracking.publication": {"mlflow"},
     "pipeline.commands.ui": {"mlflow"},
 }
 

@@ -265,7 +265,7 @@ def test_data_of_ones_own_go_through_the_whole_pipeline_by_their_own_sizes_and_n
     client = MlflowClient(f"sqlite:///{clone.folder / 'mlflow.db'}")
     (run,) = client.search_runs([client.get_experiment_by_name("convscope").experiment_id], f"tags.content = '{key}'")
     signature = client.get_logged_model(run.outputs.model_outputs[0].model_id)
-    assert run.data.metrics["train_images"] == 45
+    assert run.data.metrics["prepare/train_images"] == 45
     loaded = Model.load(f"{signature.artifact_location}/MLmodel").signature
     assert [spec.shape for spec in (*loaded.inputs, *loaded.outputs)] == [(-1, 12, 20), (-1, 3)]
 

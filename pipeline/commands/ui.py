@@ -47,18 +47,20 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5000, help="port on this machine (default: %(default)s)")
     port = parser.parse_args().port
     try:
-        client = tracking_client.connect()
+        with tracking_client.store_errors():
+            client = tracking_client.connect()
+            tracking_client.flush(client)
+            experiment = client.get_experiment_by_name(tracking_client.EXPERIMENTS).experiment_id
+            save_view(client, experiment)
     except UserError as error:
         raise SystemExit(str(error)) from None
-    tracking_client.flush(client)
-    experiment = client.get_experiment_by_name(tracking_client.EXPERIMENTS).experiment_id
-    save_view(client, experiment)
-    remote = store.uri() if store.uri().startswith("http") else None
+    remote = store.name() if store.is_server() else None
     page = f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
     print(f"The runs: {remote or f'http://127.0.0.1:{port}'}/{page}", flush=True)
     if remote is None:
         os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-        os.execvp("mlflow", ["mlflow", "ui", "--workers", "1", "--port", str(port), "--backend-store-uri", store.uri()])
+        os.environ["MLFLOW_BACKEND_STORE_URI"] = store.uri()  # not as an argument, which all users of the machine see
+        os.execvp("mlflow", ["mlflow", "ui", "--workers", "1", "--port", str(port)])
 
 
 if __name__ == "__main__":

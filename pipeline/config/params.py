@@ -59,12 +59,15 @@ def read_tree(text: str, name: str) -> dict[str, Any]:
     return tree
 
 
-def flat(settings: BaseModel, chosen: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return settings as `section.key` to value: all, or those of the chosen sections and single keys."""
+def flat(settings: BaseModel, names: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return settings as `section.key` to value: all, or those of the named sections and single keys."""
     leaves = leaves_of(settings.model_dump(mode="json"))
-    if chosen is None:
-        return leaves
-    return {key: value for key, value in leaves.items() if key in chosen or key.split(".")[0] in chosen}
+    return leaves if names is None else chosen(leaves, names)
+
+
+def chosen(leaves: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return the settings of the named sections, and those that are named themselves."""
+    return {key: value for key, value in leaves.items() if key in names or key.split(".")[0] in names}
 
 
 def leaves_of(tree: dict[str, Any]) -> dict[str, Any]:

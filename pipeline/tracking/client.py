@@ -3,6 +3,8 @@
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +32,19 @@ STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 # what a store that answers says of a run that it will never take, one that somebody deleted, say
 REFUSALS = ("INVALID_PARAMETER_VALUE", "INVALID_STATE")
 
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # each table it creates is no news
+# each table that it creates is no news, and what it cannot do it raises, too
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def connect() -> MlflowClient:
     """Return a client of the store, which is made with its two experiments where it does not exist yet.
 
-    Raises UserError within seconds when the store is out of reach.
+    Raises StoreError within seconds when the store is out of reach.
     """
     place = store.uri()
     try:
         if store.is_local():
+            store.check_local()
             with store.lock(), gc_paused():  # MLflow loads SQLAlchemy here
                 _create(store.database())
                 store.follow_the_project()
@@ -51,6 +55,17 @@ def connect() -> MlflowClient:
         raise store.out_of_reach(error, "" if store.is_local() else store.START_IT) from None
     mlflow.set_tracking_uri(place)
     return client
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn what the store refuses inside into StoreError; an error that names a file of this machine stays as it is."""
+    try:
+        yield
+    except STORE_ERRORS as error:
+        if isinstance(error, OSError) and error.filename:
+            raise
+        raise store.out_of_reach(error, "") from None
 
 
 def flush(client: MlflowClient) -> BaseException | None:
@@ -80,19 +95,16 @@ def deliver(client: MlflowClient, pending: PendingRun) -> None:
     unsent = pending.metrics[pending.sent :]
     client.log_batch(pending.run_id, metrics=[Metric(**point) for point in unsent])
     pending.sent += len(unsent)
-    if not pending.is_over():
+    if pending.status == "RUNNING":
         return
+    pending.keep_results()
     if pending.traceback:
         client.log_text(pending.run_id, pending.traceback, "traceback.txt")
     if (pending.folder / "artifacts").exists():
         client.log_artifacts(pending.run_id, str(pending.folder / "artifacts"))
     for key, value in pending.tags.items():
         client.set_tag(pending.run_id, key, value)
-    if pending.status == "RUNNING":  # killed; it was last seen when it logged a point
-        last = max([pending.start_time, *(point["timestamp"] for point in pending.metrics)])
-        client.set_terminated(pending.run_id, "KILLED", last)
-    else:
-        client.set_terminated(pending.run_id, pending.status, pending.end_time)
+    client.set_terminated(pending.run_id, pending.status, pending.end_time)
 
 
 def _knows(client: MlflowClient, run_id: str) -> bool:

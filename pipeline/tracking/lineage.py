@@ -1,12 +1,21 @@
 """What dvc.yaml and dvc.lock say of a stage, and what its results amount to."""
 
 import hashlib
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pathspec import GitIgnoreSpec
+
+from pipeline.config import params
+from pipeline.config.errors import UserError
+
+LOCK = Path("dvc.lock")
+CURE = "`dvc checkout` brings back what dvc.lock names, `dvc repro` makes what params.yaml asks for"
 
 
 @dataclass(frozen=True)
@@ -35,22 +44,74 @@ def declared(name: str) -> Declared:
 
 
 def hashes() -> dict[str, str]:
-    """Return the hash of every output that dvc.lock knows, by path; none before the first `dvc repro`."""
-    lock = Path("dvc.lock")
-    locked = _read_yaml(lock)["stages"] if lock.exists() else {}
-    return {out["path"]: out["md5"] for stage in locked.values() for out in stage.get("outs", [])}
+    """Return the hash of every result that dvc.lock knows, by path; none before the first `dvc repro`.
+
+    What publish made is left out: while it runs, dvc.lock still holds what it made the last time.
+    """
+    locked = _read_yaml(LOCK)["stages"] if LOCK.exists() else {}
+    return {
+        out["path"]: out["md5"] for name, stage in locked.items() if name != "publish" for out in stage.get("outs", [])
+    }
+
+
+def lock_before_publish() -> str:
+    """Return dvc.lock as it was before publish ran for the first time."""
+    return re.sub(r"^  publish:\n(?:    .*\n)*", "", LOCK.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def check() -> None:
+    """Make sure that the results are those of params.yaml, as dvc.lock knows them.
+
+    Raises UserError naming the first setting or file that is not what dvc.lock says.
+    """
+    text = LOCK.read_text(encoding="utf-8") if LOCK.exists() else "stages: {}"
+    locked = params.read_tree(text, str(LOCK))["stages"]
+    settings = params.leaves_of(params.read_tree(Path("params.yaml").read_text(encoding="utf-8"), "params.yaml"))
+    for name in stages():
+        if name == "publish":
+            continue
+        if name not in locked:
+            raise UserError(f"publish: dvc.lock knows no results of {name}; {CURE}")
+        made_with = locked[name].get("params", {}).get("params.yaml", {})
+        known = params.leaves_of(made_with) | {key: made_with[key] for key in made_with if "." in key}
+        asked = params.chosen(settings, list(made_with))
+        for key in sorted(known.keys() | asked.keys()):
+            if known.get(key) != asked.get(key):
+                values = f"{asked.get(key)} in params.yaml, {known.get(key)} in dvc.lock"
+                raise UserError(f"publish: {key} is {values}: the results are those of another experiment; {CURE}")
+        for out in locked[name].get("outs", []):
+            if dvc_hash(Path(out["path"])) != out["md5"]:
+                raise UserError(f"publish: {out['path']} is not what dvc.lock says; {CURE}")
+
+
+def dvc_hash(place: Path) -> str | None:
+    """Return the hash by which DVC knows a file or a folder; None where there is nothing."""
+    if not place.is_dir():
+        return _md5(place) if place.exists() else None
+    listing = [{"md5": _md5(path), "relpath": path.relative_to(place).as_posix()} for path in files_in(place)]
+    text = json.dumps(sorted(listing, key=lambda entry: entry["relpath"]), sort_keys=True)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def files_in(place: Path) -> Iterator[Path]:
+    """Yield a file itself, or all files in a folder and its folders, in the order of their names, as DVC has them.
+
+    What .dvcignore names, the droppings of file managers and editors, does not count.
+    """
+    dvcignore = Path(".dvcignore")
+    ignored = GitIgnoreSpec.from_lines(dvcignore.read_text().splitlines() if dvcignore.exists() else [])
+    for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+        if path.is_file() and not ignored.match_file(path):
+            yield path
 
 
 def digest(places: list[Path]) -> str:
     """Return the SHA-256 over the names and contents of files and of all files in folders, but for what DVC ignores."""
     total = hashlib.sha256()
-    dvcignore = Path(".dvcignore")
-    ignored = GitIgnoreSpec.from_lines(dvcignore.read_text().splitlines() if dvcignore.exists() else [])
     for place in sorted(places):
-        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file() and not ignored.match_file(path):
-                with path.open("rb") as file:
-                    total.update(path.as_posix().encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
+        for path in files_in(place):
+            with path.open("rb") as file:
+                total.update(path.as_posix().encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
 
 
@@ -63,6 +124,11 @@ def numbers(tree: dict[str, Any], prefix: str = "") -> dict[str, float]:
         elif isinstance(value, int | float) and not isinstance(value, bool):
             found[prefix + key] = float(value)
     return found
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _read_yaml(path: Path) -> Any:

@@ -5,6 +5,7 @@ load MLflow for two: the next process that has it loaded says it.
 """
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -17,7 +18,9 @@ import filelock
 
 from pipeline.config.repository import root
 from pipeline.data import files
-from pipeline.tracking import store
+from pipeline.tracking import lineage, store
+
+RESERVE = 256 * 1024  # bytes that an execution keeps of the disk, so that its end can be noted when the disk is full
 
 
 @dataclass
@@ -25,7 +28,7 @@ class PendingRun:
     """One execution of a stage, in MLflow's terms."""
 
     stage: str
-    store: str  # where it belongs
+    store: str  # where it belongs, without secrets
     params: dict[str, Any]
     inputs: dict[str, str]  # hash by path
     tags: dict[str, str]
@@ -37,6 +40,7 @@ class PendingRun:
     sent: int = 0  # points that MLflow has
     begun: bool = False  # a run in MLflow may be there
     run_id: str | None = None  # of the run in MLflow, once it has settings and inputs
+    results: list[str] = field(default_factory=list)  # files and folders that the stage made
     traceback: str = ""
 
     @property
@@ -56,13 +60,46 @@ class PendingRun:
             {"key": key, "value": value, "timestamp": time_now, "step": step} for key, value in metrics.items()
         ]
 
-    def keep_results(self, results: list[Path]) -> None:
-        """Copy result files and folders aside: the workspace may hold others by the time this is logged."""
-        for result in results:
-            copy = shutil.copytree if result.is_dir() else shutil.copyfile
-            target = self.folder / "artifacts" / result
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copy(result, target)
+    def begin(self) -> None:
+        """Write the run down, and keep room on the disk for what is to be written at its end.
+
+        Raises OSError when the disk is full; then nothing is left of it.
+        """
+        try:
+            files.write_bytes(self.folder / "reserve", os.urandom(RESERVE))  # what no file system can make smaller
+            self.save()
+        except OSError:
+            self.drop()
+            raise
+
+    def end(self, status: str, made: list[Path]) -> None:
+        """Note how the execution ended, that first of all, and keep its results.
+
+        Raises OSError when the disk is full; then the end is noted, and the results can be kept later.
+        """
+        self.status, self.end_time, self.results = status, now(), [str(path) for path in made]
+        (self.folder / "reserve").unlink(missing_ok=True)
+        self.save()
+        self.keep_results()
+
+    def keep_results(self) -> None:
+        """Copy results aside, all or none, as long as the workspace holds no others: it may when they are logged.
+
+        Without what lies in data/, which is large, and the input of later stages rather than something to look at.
+        """
+        results = [Path(result) for result in self.results]
+        shown = [path for path in results if path.parts[0] != "data"]
+        kept, unfinished = self.folder / "artifacts", self.folder / "unfinished"
+        if not shown or kept.exists() or not all(path.exists() for path in results):
+            return
+        if lineage.digest(results) != self.tags["results"]:
+            return
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for path in shown:
+            copy = shutil.copytree if path.is_dir() else shutil.copyfile
+            (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
+            copy(path, unfinished / path)
+        unfinished.replace(kept)
 
     def save(self) -> None:
         """Write the run down."""
@@ -70,17 +107,9 @@ class PendingRun:
 
     def drop(self) -> None:
         """Remove the run, its folder last: MLflow has all of it."""
-        shutil.rmtree(self.folder / "artifacts", ignore_errors=True)
+        for copies in ("artifacts", "unfinished"):
+            shutil.rmtree(self.folder / copies, ignore_errors=True)
         shutil.rmtree(self.folder)
-
-    def is_over(self) -> bool:
-        """Tell whether the execution has ended, be it that its process is gone."""
-        if self.status == "RUNNING":
-            try:
-                self.alive().acquire(timeout=0).lock.release()
-            except filelock.Timeout:
-                return False
-        return True
 
 
 def place() -> Path:
@@ -89,15 +118,27 @@ def place() -> Path:
 
 
 def ended() -> list[PendingRun]:
-    """Return the runs for the present store whose execution is over, the first one first."""
-    pending = []
+    """Return the runs for the present store whose execution is over, the first one first.
+
+    Who was killed is found as KILLED, at the time of its last point.
+    """
+    found = []
     for path in place().glob("*/record.json"):
+        alive = filelock.FileLock(path.with_name("alive"), timeout=0)
         try:
-            pending.append(PendingRun(**files.read_json(path)))
+            with alive:  # first: a record that was read before would miss how a process ended in between
+                run = PendingRun(**files.read_json(path))
+        except filelock.Timeout:
+            continue
         except (ValueError, TypeError):  # damaged, or written by another version
             path.rename(path.with_name("unreadable.json"))
             print(f"{path}: not readable as a record of a stage; renamed to unreadable.json", file=sys.stderr)
-    mine = [run for run in pending if run.store in (store.name(), store.uri()) and run.is_over()]
+            continue
+        if run.status == "RUNNING":
+            run.status = "KILLED"
+            run.end_time = max([run.start_time, *(point["timestamp"] for point in run.metrics)])
+        found.append(run)
+    mine = [run for run in found if store.without_secrets(run.store) in (store.remembered(), store.name())]
     return sorted(mine, key=lambda run: run.start_time)
 
 

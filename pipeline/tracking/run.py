@@ -35,7 +35,7 @@ class StageRun:
     def begin(self) -> None:
         """Note that the stage runs, for as long as this process lives."""
         self._alive.acquire()
-        self._pending.save()
+        self._pending.begin()
 
     def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
         """Log one point of every curve, epochs counted from 1; a thread beside the work loads MLflow and logs it."""
@@ -58,14 +58,16 @@ class StageRun:
         live = {point["key"] for point in self._pending.metrics}
         self._pending.add_points(costs | {key: value for key, value in metrics.items() if key not in live})
         self._pending.tags["results"] = lineage.digest(made)
-        self._close("FINISHED", [path for path in made if path.parts[0] != "data"])
+        # MLflow takes longer to load than most stages work: under DVC publish loads it; who has it loaded need not wait
+        self._close("FINISHED", made, "DVC_STAGE" not in os.environ or "pipeline.tracking.client" in sys.modules)
 
     def fail(self, costs: dict[str, float], error: BaseException) -> None:
         """Close the run with why the stage ended early."""
         self._wait()
         self._pending.add_points(costs)
-        self._pending.traceback = "".join(traceback.format_exception(error))
-        self._close("FAILED" if isinstance(error, Exception) else "KILLED", [])
+        self._pending.traceback = store.hidden("".join(traceback.format_exception(error)))
+        # after a failure there may be no publish; where the store is the cause there is nobody to take the record
+        self._close("FAILED" if isinstance(error, Exception) else "KILLED", [], not isinstance(error, store.StoreError))
 
     def _show(self) -> None:
         """Log what is new. A store that hangs costs its time-out once, not every epoch."""
@@ -83,27 +85,21 @@ class StageRun:
         if self._beside:
             self._beside.shutdown()
 
-    def _close(self, status: str, made: list[Path]) -> None:
-        """Close the record; log it with all that waits, unless DVC runs this stage and a later one may do so.
-
-        MLflow takes longer to load than most stages work. publish loads it, and so does a failing stage, after which
-        there may be no publish; who has it loaded already need not wait.
-        """
+    def _close(self, status: str, made: list[Path], deliver: bool) -> None:
+        """Close the record and, where asked to, log it with all that waits; say in one line what stands in the way."""
+        stopped: BaseException | None = None
         try:
-            self._pending.keep_results(made)
-            self._pending.status, self._pending.end_time = status, outbox.now()
-            self._pending.save()
+            self._pending.end(status, made)
             self._alive.release()
-            if status == "FINISHED" and "DVC_STAGE" in os.environ and "pipeline.tracking.client" not in sys.modules:
-                return
-            client = load_client()
-            stopped = client.flush(client.connect())
+            if deliver:
+                client = load_client()
+                stopped = client.flush(client.connect())
         except (UserError, OSError) as error:
             stopped = error
         if stopped:
             print(
                 f"{self._pending.stage}: this run is not in MLflow: {store.first_line(stopped)}. The files are whole; "
-                "once the store is back the next stage logs it, and publish the complete run.",
+                "once that is mended the next stage logs it, and publish the complete run.",
                 file=sys.stderr,
             )
 

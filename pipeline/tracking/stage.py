@@ -75,7 +75,7 @@ def stage_run(name: str, settings: Params) -> Iterator[StageRun]:
         load_client().connect()
     pending = PendingRun(
         stage=name,
-        store=store.name(),
+        store=store.remembered(),
         params=params.flat(settings, declared.settings),
         inputs={
             path: md5.removesuffix(".dir")

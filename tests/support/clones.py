@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from pipeline.config import params
 
@@ -77,13 +78,23 @@ def copy_of(clone: Clone, folder: Path) -> Clone:
     return Clone(folder)
 
 
+def client_of(clone: Clone, uri: str = "") -> MlflowClient:
+    """A client of a clone's store, or of another one."""
+    return MlflowClient(uri or f"sqlite:///{clone.folder / 'mlflow.db'}")
+
+
+def rows(clone: Clone, uri: str = "") -> list[Run]:
+    """The rows of the table of experiments, the latest first, complete or not."""
+    client = client_of(clone, uri)
+    return client.search_runs([client.get_experiment_by_name("convscope").experiment_id])
+
+
 def complete_rows(clone: Clone, uri: str = "") -> set[str]:
     """The content keys of the complete runs in a clone's store, each run checked to be complete, none double.
 
     No run of a stage may be left running either.
     """
-    client = MlflowClient(uri or f"sqlite:///{clone.folder / 'mlflow.db'}")
-    runs = client.search_runs([client.get_experiment_by_name("convscope").experiment_id])
+    client, runs = client_of(clone, uri), rows(clone, uri)
     stage_runs = client.search_runs([client.get_experiment_by_name("convscope-stages").experiment_id], max_results=5000)
     assert "RUNNING" not in {run.info.status for run in [*runs, *stage_runs]}
     settings = set(params.flat(SETTINGS))
@@ -95,8 +106,12 @@ def complete_rows(clone: Clone, uri: str = "") -> set[str]:
         for curve in ("loss", "accuracy", "val_loss", "val_accuracy"):
             assert [point.step for point in client.get_metric_history(run.info.run_id, curve)] == list(epochs)
         artifacts = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
-        assert artifacts == {"params.yaml", "dvc.lock", "figures", "metrics", "models", "report"}
+        assert artifacts == {
+            *["params.yaml", "dvc.lock", "lineage.json"],
+            *["data", "figures", "metrics", "models", "report"],
+        }
         assert len(run.outputs.model_outputs) == 1
+        assert len(run.data.tags) <= 15
     keys = [run.data.tags["content"] for run in runs]
     assert len(keys) == len(set(keys))
     return set(keys)

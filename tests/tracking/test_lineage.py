@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from support.clones import PROJECT, Clone, complete_rows, copy_of
 
+from pipeline.config.errors import UserError
 from pipeline.tracking import lineage as results
 
 
@@ -72,3 +73,79 @@ def test_droppings_in_output_folders_change_neither_dvcs_status_nor_the_content(
     assert clone.repro() == []
     assert clone.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
     assert len(complete_rows(clone)) == 2
+
+
+LOCK = """\
+schema: '2.0'
+stages:
+  train:
+    cmd: python -m pipeline.train
+    params:
+      params.yaml:
+        train:
+          rate: 1e-05
+          classes: 'yes'
+    outs:
+    - path: models
+      md5: {models}
+  publish:
+    cmd: python -m pipeline.publish
+    outs:
+    - path: data/published.json
+      md5: 0123456789abcdef
+  evaluate:
+    cmd: python -m pipeline.evaluate
+    params:
+      params.yaml:
+        prepare.validation: holdout
+    outs:
+    - path: scores.csv
+      md5: {scores}
+"""
+PARAMS = "train: {rate: 0.00001, classes: 'yes'}\nprepare: {validation: holdout}\n"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two stages with their results, as dvc.lock and params.yaml know them, and publish between them."""
+    monkeypatch.chdir(tmp_path)
+    Path("models/deep").mkdir(parents=True)
+    for path in ("models/b", "models/a.h5", "models/deep/a", "scores.csv"):
+        Path(path).write_text(path)
+    Path("params.yaml").write_text(PARAMS)
+    Path("dvc.yaml").write_text("stages: {train: {}, evaluate: {}, publish: {}}")
+    Path("dvc.lock").write_text(LOCK.format(models=MD5S[0], scores=MD5S[1]))
+    return tmp_path
+
+
+MD5S = ["a3f330dc53c3d77fa41afd66f05c6557.dir", "22eb7c384550c05002866f7d4a5c9140"]  # as dvc add writes them
+
+
+def test_a_workspace_that_is_what_dvc_lock_says_passes_whatever_dvc_lock_says_of_publish(workspace: Path) -> None:
+    results.check()
+    assert results.hashes() == dict(zip(["models", "scores.csv"], MD5S, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "message"),
+    [
+        ("models/deep/a", "other", "models is not what dvc.lock says"),
+        ("models/more", "", "models is not what dvc.lock says"),
+        ("scores.csv", "", "scores.csv is not what dvc.lock says"),
+        ("params.yaml", PARAMS.replace("holdout", "test"), "prepare.validation is test in params.yaml, holdout in"),
+        ("params.yaml", PARAMS.replace("0.00001", "0.1"), "train.rate is 0.1 in params.yaml, 1e-05 in dvc.lock"),
+        ("params.yaml", PARAMS.replace("{rate", "{more: 1, rate"), "train.more is 1 in params.yaml, None in dvc.lock"),
+        ("dvc.lock", "stages: {}", "dvc.lock knows no results of train"),
+        ("dvc.lock", "<<<<<<< ours", "dvc.lock: found"),
+    ],
+)
+def test_what_is_not_as_dvc_lock_says_is_named(workspace: Path, path: str, text: str, message: str) -> None:
+    Path(path).write_text(text)
+    with pytest.raises(UserError, match=message):
+        results.check()
+
+
+def test_dvc_lock_is_kept_without_the_publication_before_and_otherwise_as_it_is(workspace: Path) -> None:
+    before, after = LOCK.split("  publish:\n")
+    kept = before + "  evaluate:\n" + after.split("  evaluate:\n")[1]
+    assert results.lock_before_publish() == kept.format(models=MD5S[0], scores=MD5S[1])

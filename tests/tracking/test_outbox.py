@@ -1,8 +1,13 @@
+import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from support.clones import PROJECT
 
-from pipeline.tracking import outbox, store
+from pipeline.tracking import lineage, outbox, store
 
 
 @pytest.fixture(autouse=True)
@@ -12,7 +17,7 @@ def own_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pending(**changes: object) -> outbox.PendingRun:
-    settings = {"stage": "report", "store": store.uri(), "params": {}, "inputs": {}, "tags": {}}
+    settings = {"stage": "report", "store": store.name(), "params": {}, "inputs": {}, "tags": {}}
     made = outbox.PendingRun(**(settings | changes))
     made.save()
     return made
@@ -29,11 +34,36 @@ def test_a_record_that_ended_comes_back_as_it_was_written_the_first_one_first():
     assert not first.folder.exists()
 
 
-def test_an_execution_is_over_once_nobody_holds_its_lock():
-    running = pending()
+def test_an_execution_is_over_once_nobody_holds_its_lock_and_who_did_not_say_how_was_killed():
+    running = pending(start_time=1, metrics=[{"key": "loss", "value": 0.5, "timestamp": 7, "step": 1}])
     with running.alive():
         assert outbox.ended() == []
-    assert outbox.ended() == [running]
+    assert [(run.name, run.status, run.end_time) for run in outbox.ended()] == [(running.name, "KILLED", 7)]
+
+
+END = """
+import sys
+from pathlib import Path
+from pipeline.tracking import outbox, store
+for _ in range(150):
+    run = outbox.PendingRun(stage="report", store=store.name(), params={}, inputs={}, tags={})
+    alive = run.alive()
+    alive.acquire()
+    run.begin()
+    run.end("FINISHED", [])
+    alive.release()
+"""
+
+
+def test_a_stage_that_ends_while_others_look_is_never_taken_for_killed(tmp_path: Path) -> None:
+    ending = subprocess.Popen([sys.executable, "-c", END], cwd=PROJECT, env=os.environ | {"DVC_ROOT": str(tmp_path)})
+    seen = []
+    while ending.poll() is None or outbox.ended():
+        for run in outbox.ended():
+            seen.append(run.status)
+            run.drop()
+    assert ending.returncode == 0
+    assert set(seen) == {"FINISHED"}
 
 
 def test_a_record_for_the_projects_own_store_is_known_wherever_the_project_lies(
@@ -52,14 +82,67 @@ def test_a_record_for_another_store_waits_for_it():
     assert outbox.ended() == []
 
 
-def test_results_are_kept_as_they_were_when_the_stage_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A result of the stage, in the workspace."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "figures/a.png").write_text("old")
-    kept = pending()
-    kept.keep_results([Path("figures")])
-    (tmp_path / "figures/a.png").write_text("new")
+    folder = Path("figures")
+    folder.mkdir()
+    (folder / "a.png").write_text("old")
+    return folder
+
+
+def test_results_are_kept_as_they_were_when_the_stage_ended(figures: Path) -> None:
+    kept = pending(tags={"results": lineage.digest([figures])})
+    kept.end("FINISHED", [figures])
+    (figures / "a.png").write_text("new")
     assert (kept.folder / "artifacts/figures/a.png").read_text() == "old"
+
+
+class Disk:
+    """A full disk: a file may be written only where one of at least its size was removed before."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.free = 0
+        unlink = Path.unlink
+
+        def remove(path: Path, missing_ok: bool = False) -> None:
+            self.free += path.stat().st_size if path.exists() else 0
+            unlink(path, missing_ok)
+
+        def write(path: Path, text: str) -> None:
+            self.take(path, len(text))
+            path.write_text(text)
+
+        def copytree(source: Path, target: Path) -> None:
+            self.take(target, 10**9)
+
+        monkeypatch.setattr(Path, "unlink", remove)
+        monkeypatch.setattr(outbox.files, "write_text", write)
+        monkeypatch.setattr(outbox.shutil, "copytree", copytree)
+
+    def take(self, path: Path, size: int) -> None:
+        """Take room for a file."""
+        if size > self.free:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        self.free -= size
+
+
+@pytest.mark.parametrize("later", ["as it was", "changed"])
+def test_a_disk_that_is_full_when_a_stage_ends_makes_it_neither_killed_nor_lost(figures: Path, later: str) -> None:
+    run = pending(tags={"results": lineage.digest([figures])})
+    run.begin()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        Disk(monkeypatch)
+        with pytest.raises(OSError, match="No space left on device"):
+            run.end("FINISHED", [figures])
+    if later == "changed":
+        (figures / "a.png").write_text("new")
+    (ended,) = outbox.ended()
+    assert ended.status == "FINISHED"
+    ended.keep_results()
+    kept = [path.read_text() for path in (ended.folder / "artifacts").rglob("*.png")]
+    assert kept == (["old"] if later == "as it was" else [])
 
 
 @pytest.mark.parametrize("content", ["", '{"stage": "report"}', '{"of": "another version"}'])

@@ -1,5 +1,6 @@
 """Runs of stages and complete runs, whatever DVC took from its cache; each case through the real `dvc`."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,14 +11,12 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from support.clones import Clone, commit, complete_rows, copy_of
-from support.processes import answers, free_port, stop, wait_for
+from support.clones import Clone, client_of, commit, complete_rows, copy_of, rows
+from support.processes import free_port, serve, stop, wait_for
+
+from pipeline.tracking.experiment import HEADLINES
 
 pytestmark = pytest.mark.slow
-
-
-def client_of(clone: Clone) -> MlflowClient:
-    return MlflowClient(f"sqlite:///{clone.folder / 'mlflow.db'}")
 
 
 def stage_runs(client: MlflowClient, stage: str) -> list[Run]:
@@ -26,8 +25,12 @@ def stage_runs(client: MlflowClient, stage: str) -> list[Run]:
     return client.search_runs([experiment], f"tags.stage = '{stage}'")
 
 
-def newest_row(client: MlflowClient) -> Run:
-    return client.search_runs([client.get_experiment_by_name("convscope").experiment_id], max_results=1)[0]
+def artifact(client: MlflowClient, run: Run, name: str) -> str:
+    return Path(client.download_artifacts(run.info.run_id, name)).read_text()
+
+
+def newest_row(clone: Clone) -> Run:
+    return rows(clone)[0]
 
 
 @pytest.fixture
@@ -39,16 +42,37 @@ def copy(finished: Clone, tmp_path: Path) -> Clone:
 def test_a_fresh_pipeline_leaves_one_complete_run_and_one_run_a_stage(finished: Clone) -> None:
     assert len(complete_rows(finished)) == 1
     client = client_of(finished)
-    row = newest_row(client)
+    row = newest_row(finished)
     assert row.info.run_name == "baseline"
     assert row.data.tags["test_set"] == "unseen"
-    for stage in ("fetch", "prepare", "kernel_demo", "train", "evaluate", "error_analysis", "visualise", "report"):
-        producer = client.get_run(row.data.tags[f"stage.{stage}"])
+    lineage = json.loads(artifact(client, row, "lineage.json"))
+    locked = yaml.safe_load((finished.folder / "dvc.lock").read_text())["stages"]
+    assert list(lineage["stages"]) == [stage for stage in locked if stage != "publish"]
+    for stage, made in lineage["stages"].items():
+        producer = client.get_run(made["run"])
         assert producer.data.tags["stage"] == stage
-        assert producer.data.metrics["seconds"] == row.data.metrics[f"seconds.{stage}"]
-    locked = yaml.safe_load((finished.folder / "dvc.lock").read_text())
-    model = next(out["md5"] for out in locked["stages"]["train"]["outs"] if out["path"] == "models")
-    assert row.data.tags["dvc.lock/models"] == model
+        assert producer.data.tags["results"] == made["results"]
+        assert producer.data.metrics["seconds"] == row.data.metrics[f"seconds/{stage}"]
+    before = {stage: entry for stage, entry in locked.items() if stage != "publish"}
+    assert lineage["dvc.lock"] == {out["path"]: out["md5"] for entry in before.values() for out in entry["outs"]}
+    assert yaml.safe_load(artifact(client, row, "dvc.lock"))["stages"] == before
+
+
+def test_what_is_needed_to_compare_runs_image_by_image_and_kernel_by_kernel_is_among_the_artifacts(
+    finished: Clone,
+) -> None:
+    client = client_of(finished)
+    row = newest_row(finished)
+    for path in ("data/predictions.npz", "models/kernels.npz"):
+        stored = Path(client.download_artifacts(row.info.run_id, path))
+        assert stored.read_bytes() == (finished.folder / path).read_bytes()
+
+
+def test_metrics_are_grouped_by_their_stage_but_for_the_headlines(finished: Clone) -> None:
+    names = set(newest_row(finished).data.metrics)
+    assert {name for name in names if "/" not in name} == HEADLINES
+    groups = {name.split("/")[0] for name in names - HEADLINES}
+    assert groups == {"prepare", "kernel_demo", "train", "evaluate", "error_analysis", "visualise", "seconds"}
 
 
 def test_a_training_run_holds_its_settings_curves_data_and_costs(finished: Clone) -> None:
@@ -69,7 +93,7 @@ def test_a_downstream_change_adds_one_complete_run_and_changing_back_adds_none(c
     copy.set(error_analysis__seed=5)
     assert copy.repro() == ["error_analysis", "report", "publish"]
     assert len(complete_rows(copy)) == 2
-    assert newest_row(client_of(copy)).info.run_name == "error_analysis.seed=5"
+    assert newest_row(copy).info.run_name == "error_analysis.seed=5"
     (copy.folder / "params.yaml").write_text(before)
     copy.repro()
     assert len(complete_rows(copy)) == 2
@@ -80,11 +104,12 @@ def test_checking_out_an_older_commit_and_repro_adds_no_run(copy: Clone) -> None
     copy.set(error_analysis__seed=6)
     copy.repro()
     commit(copy, "another seed")
-    rows = complete_rows(copy)
+    before = complete_rows(copy)
     copy.run("git", "checkout", "--quiet", "HEAD~1")
     copy.run("dvc", "checkout")
+    assert copy.repro() == ["publish"]  # what is published here is asked of the store, not of DVC's cache
+    assert complete_rows(copy) == before
     assert copy.repro() == []
-    assert complete_rows(copy) == rows
 
 
 def test_a_lost_store_gets_its_run_back(finished: Clone, copy: Clone) -> None:
@@ -103,10 +128,8 @@ def test_four_queued_experiments_two_at_a_time_in_a_new_store_leave_four_complet
         time.sleep(2)
     assert status.count("Success") == 4, status
     assert len(complete_rows(copy)) == 4
-    client = client_of(copy)
-    rows = client.search_runs([client.get_experiment_by_name("convscope").experiment_id])
-    assert {row.info.run_name for row in rows} == {f"error_analysis.seed={seed}" for seed in (11, 12, 13, 14)}
-    assert all(row.data.tags["dvc.experiment"] for row in rows)
+    assert {row.info.run_name for row in rows(copy)} == {f"error_analysis.seed={seed}" for seed in (11, 12, 13, 14)}
+    assert all(row.data.tags["dvc.experiment"] for row in rows(copy))
 
 
 def test_an_experiment_in_a_temporary_folder_leaves_its_complete_run_in_the_repository(copy: Clone) -> None:
@@ -240,18 +263,6 @@ with stage_run("report", params.load()):
     assert [run.info.status for run in stage_runs(client_of(copy), "report")] == ["KILLED"]
 
 
-def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start a real MLflow server and wait until it answers."""
-    process = subprocess.Popen(
-        ["mlflow", "server", "--port", str(port), "--workers", "1", "--backend-store-uri", "sqlite:///server.db",
-         "--artifacts-destination", "server-artifacts"],
-        cwd=folder, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
-    )  # fmt: skip
-    wait_for(lambda: answers(port))
-    return process
-
-
 EPOCHS = 400  # of a small training set: longer than the ten seconds after which a training is shown live
 
 
@@ -291,7 +302,7 @@ def test_a_server_that_dies_while_the_network_trains_costs_no_result(copy: Clone
 
 def test_an_old_run_is_rebuilt_from_its_tags_and_artifacts_alone(finished: Clone, tmp_path: Path) -> None:
     client = client_of(finished)
-    run = newest_row(client)
+    run = newest_row(finished)
     rebuilt = Clone(tmp_path / "rebuilt")
     finished.run("git", "clone", "--quiet", str(finished.folder), str(rebuilt.folder))
     rebuilt.run("git", "checkout", "--quiet", run.data.tags["git.commit"])

@@ -1,5 +1,6 @@
 import http.server
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -180,3 +181,35 @@ def test_a_renamed_project_goes_on_with_its_runs_those_that_wait_too(finished: C
         assert Path(row.info.artifact_uri, "report/index.html").is_relative_to(clone.folder)
         assert Path(row.info.artifact_uri, "report/index.html").exists()
     assert len(complete_rows(finished)) == 1  # the copy wrote nothing into the original
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("https://me:s3cret@host:5000/path", "https://host:5000/path"),
+        ("https://me:s3cret%2F@host", "https://host"),
+        ("https://me:s3cret/@host", "https://host"),
+        ("https://s3cret@host", "https://host"),
+        ("postgresql://me:s3cret@host/database", "postgresql://host/database"),
+        ("postgresql://host/database?user=me&password=s3cret", "postgresql://host/database"),
+        ("sqlite:////folder/a@b?/mlflow.db", "sqlite:////folder/a@b?/mlflow.db"),
+    ],
+)
+def test_an_address_is_shown_and_an_error_quoted_without_user_and_password(
+    monkeypatch: pytest.MonkeyPatch, address: str, shown: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert store.name() == shown
+    message = str(store.out_of_reach(ValueError(f"no answer from {address}/api\nand more"), "start it"))
+    assert message.startswith(f"the MLflow store {shown} is out of reach: no answer from ")
+    assert message.endswith("/api; start it")
+    assert "s3cret" not in message
+
+
+def test_an_error_is_quoted_by_the_line_that_says_what_happened() -> None:
+    sql = "(raised as a result of Query-invoked autoflush)\n(sqlite3.OperationalError) database is locked\n[SQL: ...]"
+    assert store.first_line(RuntimeError(sql)) == "(sqlite3.OperationalError) database is locked"
+    full = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'"), ("c", "d", "the same")])
+    assert store.first_line(full) == "[Errno 28] No space left on device: 'b'"
+    assert store.first_line(ValueError()) == "ValueError"
