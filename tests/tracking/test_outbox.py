@@ -17,7 +17,7 @@ def own_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pending(**changes: object) -> outbox.PendingRun:
-    settings = {"stage": "report", "store": store.name(), "params": {}, "inputs": {}, "tags": {}}
+    settings = {"stage": "report", "store": store.remembered(), "params": {}, "inputs": {}, "tags": {}}
     made = outbox.PendingRun(**(settings | changes))
     made.save()
     return made
@@ -46,7 +46,7 @@ import sys
 from pathlib import Path
 from pipeline.tracking import outbox, store
 for _ in range(150):
-    run = outbox.PendingRun(stage="report", store=store.name(), params={}, inputs={}, tags={})
+    run = outbox.PendingRun(stage="report", store=store.remembered(), params={}, inputs={}, tags={})
     alive = run.alive()
     alive.acquire()
     run.begin()
@@ -71,7 +71,7 @@ def test_a_record_for_the_projects_own_store_is_known_wherever_the_project_lies(
 ):
     (tmp_path / "before").mkdir()
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "before"))
-    waiting = pending(status="FINISHED", store=store.name())
+    waiting = pending(status="FINISHED", store=store.remembered())
     (tmp_path / "before").rename(tmp_path / "after")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path / "after"))
     assert outbox.ended() == [waiting]
