@@ -31,6 +31,7 @@ LABELS = np.arange(6) % 3
 
 def network(**changes: object) -> keras.Model:
     """A small network, compiled, whose biases and normalisations are not those it began with."""
+    seed_everything(0)
     built = build_network(MODEL.model_copy(update={"filters": (4,)} | changes), SIZE, classes=3)
     built.compile("adam", "sparse_categorical_crossentropy")
     built.set_weights([weights + 0.1 if weights.ndim == 1 else weights for weights in built.get_weights()])
@@ -67,7 +68,7 @@ def test_without_dropout_the_fused_networks_gradients_are_the_networks(changes: 
             loss = tf.reduce_mean(losses) + sum(learner.losses)
         gradients.append(tape.gradient(loss, [weight.value for weight in learner.trainable_weights]))
     for plain, fast in zip(*gradients, strict=True):
-        np.testing.assert_allclose(fast, plain, atol=2e-6)
+        np.testing.assert_allclose(fast, plain, rtol=2e-6, atol=2e-6)  # some are larger than 1
 
 
 def test_the_fused_network_pools_before_bias_and_activation_and_merges_dropouts_in_a_row():
