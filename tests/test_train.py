@@ -29,10 +29,11 @@ def test_the_mean_of_three_seeds_learns_epoch_by_epoch_as_the_article_did(mnist:
     for seed in range(3):
         keras.backend.clear_session()
         seed_everything(seed)
-        network = training.compiled(build(SETTINGS.model, (28, 28), 10), SETTINGS.train, images=20_000)
-        history, _ = training.fit(network, train, validation, SETTINGS.train, parts, lambda *_: None)
+        learning = SETTINGS.train.model_copy(update={"seed": seed})
+        network = training.compiled(build(SETTINGS.model, (28, 28), 10), learning, images=20_000)
+        history, _ = training.fit(network, train, validation, learning, parts, lambda *_: None)
         histories.append(history[["val_loss", "val_accuracy"]])
     mean = sum(histories) / 3
-    # The article's one run is a little better throughout: the mean of these three is 0.0070 below it at epoch 2.
-    np.testing.assert_allclose(mean["val_accuracy"], ARTICLE["val_accuracy"], rtol=0, atol=0.008)
+    # The article's one run is a little better throughout: the mean of these three is 0.0055 below it at epoch 2.
+    np.testing.assert_allclose(mean["val_accuracy"], ARTICLE["val_accuracy"], rtol=0, atol=0.006)
     np.testing.assert_allclose(mean["val_loss"], ARTICLE["val_loss"], rtol=0, atol=0.02)
