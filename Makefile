@@ -1,6 +1,6 @@
 # `make` rebuilds every number, table and figure; `make help` lists the rest.
 .DEFAULT_GOAL := repro
-.PHONY: help repro back experiments mend test test-fast lint ui queue bench lock clean
+.PHONY: help repro back experiments mend test test-fast test-long lint ui queue bench lock clean
 PYTHON ?= python3
 JOBS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -38,6 +38,10 @@ test: .venv/complete ## run every test, the slow ones on real MNIST too
 test-fast: .venv/complete ## run the tests that take seconds
 	@echo "make test-fast: all but the tests marked slow"
 	@python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
+
+test-long: .venv/complete ## kill the pipeline sixty times at random moments, rather than the eight times of `make test`
+	@echo "make test-long: sixty kills, some twenty minutes"
+	@KILLS=60 python -m pytest tests/test_pipeline.py -k killed_at_random
 
 lint: .venv/complete ## check format, lint and types
 	@echo "make lint: ruff format, ruff check, mypy"

@@ -17,7 +17,7 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.models import Model
 from support.browser import needs_browser, opened
-from support.clones import ARTICLE_YAML, PROJECT, Clone, complete_rows, copy_of
+from support.clones import ARTICLE_YAML, PROJECT, Clone, commit, complete_rows, copy_of
 
 from pipeline.data import files
 
@@ -218,6 +218,58 @@ def test_a_pipeline_killed_in_every_stage_ends_in_the_same_bytes(
     clone.repro()
     assert clone.lock() == finished.lock()
     assert len(complete_rows(clone)) == 1
+
+
+KILLS = int(os.environ.get("KILLS", "8"))  # `make test-long` tries more
+
+
+@pytest.mark.slow
+def test_a_pipeline_killed_at_random_moments_ends_in_the_bytes_and_rows_of_one_that_was_not(
+    finished: Clone, make_clone: Callable[[], Clone]
+) -> None:
+    started = time.monotonic()
+    make_clone().repro()
+    length = time.monotonic() - started
+    random = np.random.default_rng(0)
+    clone = make_clone()
+    for _ in range(KILLS):
+        clone.run("python", "-m", "pipeline.commands.mend")  # as make does
+        options = ["--force"] if random.random() < 0.5 else []
+        process = subprocess.Popen(
+            ["dvc", "repro", *options], cwd=clone.folder, env=clone.environment(), start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(random.uniform(0, length))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    clone.run("python", "-m", "pipeline.commands.mend")
+    clone.repro()
+    clone.run("python", "-m", "pipeline.publish")
+    assert clone.lock() == finished.lock()
+    assert complete_rows(clone) == complete_rows(finished)
+
+
+@pytest.mark.slow
+def test_with_a_lock_file_of_another_machine_the_story_of_an_ablation_works_after_one_commit(
+    finished: Clone, make_clone: Callable[[], Clone]
+) -> None:
+    clone = make_clone()
+    foreign = re.sub(r"(md5: )(..)(?=.*)", lambda match: f"{match[1]}{match[2][::-1]}", finished.lock().decode())
+    (clone.folder / "dvc.lock").write_text(foreign)
+    commit(clone, "results of another machine")
+    clone.repro()
+    assert clone.lock() != foreign.encode()
+    clone.run("git", "-c", "user.name=Test", "-c", "user.email=test@localhost", "commit", "--quiet", "-am", "baseline")
+    clone.run("dvc", "exp", "run", "-S", "model.dropout=0", "-S", "model.dense_dropout=0", "-n", "no-dropout")
+    assert "model.dense_dropout" in clone.run("dvc", "params", "diff").stdout
+    assert re.search(
+        r"metrics/evaluate\.json +test_accuracy +0\.\d+ +0?\.?\d+", clone.run("dvc", "metrics", "diff").stdout
+    )
+    before = clone.lock()
+    clone.run("python", "-m", "pipeline.commands.back")
+    assert clone.lock() != before
+    assert clone.run("git", "status", "--porcelain").stdout == ""
+    assert set(clone.repro()) <= {"publish"}
 
 
 def kill_in(clone: Clone, stage: str) -> None:
