@@ -32,7 +32,7 @@ def differing(repository: Repo) -> list[str]:
             continue
         if not in_cache(out, wanted):
             if out.persist:
-                continue  # what publish notes for itself; the next `make` publishes again
+                continue  # what publish notes for itself, and no cache has; the next `make` publishes again
             missing.append(out.def_path)
         elif present is not None and not in_cache(out, present):
             unsaved.append(out.def_path)

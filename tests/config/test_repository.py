@@ -54,5 +54,5 @@ def test_a_part_of_a_larger_repository_has_one_store_beside_dvc_yaml_and_its_own
     commit(Clone(part.folder.parent), "results")
     part.run("dvc", "exp", "run", "-S", "error_analysis.seed=3")
     part.run("python", "-m", "pipeline.commands.back")
-    assert part.repro() == []
+    assert part.repro() == ["publish"]  # which looks for its row, since DVC does not bring its note back
     assert part.run("git", "status", "--porcelain").stdout == ""

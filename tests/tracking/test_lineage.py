@@ -70,7 +70,7 @@ def test_droppings_in_output_folders_change_neither_dvcs_status_nor_the_content(
     assert clone.repro() == ["error_analysis", "report", "publish"]
     clone.run("git", "checkout", "--quiet", "params.yaml", "dvc.lock")
     clone.run("dvc", "checkout")
-    assert clone.repro() == []
+    assert clone.repro() == ["publish"]  # which looks for its row, since DVC does not bring its note back
     assert clone.run("dvc", "status").stdout.strip() == "Data and pipelines are up to date."
     assert len(complete_rows(clone)) == 2
 
