@@ -50,7 +50,8 @@ class Clone:
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a user who knows nothing of the tests around it."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "GIT_"))}
+        ours = ("DVC_", "MLFLOW_", "GIT_", "MAKE", "MFLAGS")  # a make within make tells where it is
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
         return kept | {"PATH": path} | more
 
