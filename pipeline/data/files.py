@@ -1,7 +1,9 @@
 """Writing results: whole or not at all, and the same bytes for the same content."""
 
+import io
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -55,9 +57,12 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
-    """Write named arrays as .npz."""
-    with atomic_write(path) as file:
-        np.savez(file, allow_pickle=False, **arrays)
+    """Write named arrays as .npz, as np.savez does, but for its zip headers: those change with Python's version."""
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.save(content, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue())
 
 
 def read_lines(path: Path) -> list[str]:
