@@ -8,6 +8,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from support.drawings import mosaics_of, titles_of
 from support.synthetic import synthetic_digits
 
 from pipeline import kernel_demo
@@ -139,15 +140,6 @@ def test_every_number_stands_out_from_its_cell(name: str):
 @pytest.fixture
 def random() -> np.random.Generator:
     return np.random.default_rng(1)
-
-
-def mosaics_of(figure):
-    """The axes with images in them, not the colour bars."""
-    return [axes for axes in figure.axes if axes.images]
-
-
-def titles_of(axes):
-    return [text.get_text() for text in axes.texts]
 
 
 @pytest.mark.parametrize("filters", [3, 20])  # in one row, in two

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from support.drawings import mosaics_of, titles_of
 
 from pipeline.figures import network as network_figures
 
@@ -33,15 +34,6 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (9, 7)).astype(np.uint8)
 @pytest.fixture
 def random() -> np.random.Generator:
     return np.random.default_rng(1)
-
-
-def mosaics_of(figure):
-    """The axes with images in them, not the colour bars."""
-    return [axes for axes in figure.axes if axes.images]
-
-
-def titles_of(axes):
-    return [text.get_text() for text in axes.texts]
 
 
 @pytest.mark.parametrize("filters", [1, 9])

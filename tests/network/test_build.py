@@ -2,39 +2,15 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.signal import correlate2d
 from scipy.special import expit, ndtr
-from support.clones import SETTINGS
+from support.networks import IMAGES, LABELS, SIZE, answer, build, chosen
 
-from pipeline.config import sections
 from pipeline.config.errors import UserError
 from pipeline.kernel_demo import max_pool
 from pipeline.network import inspect, kernels, saving
 from pipeline.network.backend import keras
 from pipeline.network.build import build as build_network
-
-SIZE = (12, 10)  # height and width differ, so that they cannot be taken for one another
-
-IMAGES = np.random.default_rng(0).integers(0, 256, (7, *SIZE), np.uint8)
-
-LABELS = np.arange(7) % 3
-
-
-def chosen(**changes: object) -> sections.Model:
-    """The committed settings of the network, changed."""
-    return SETTINGS.model.model_copy(update=changes)
-
-
-def build(*filters: int, **changes: object) -> keras.Model:
-    """A small network whose biases are not zero."""
-    network = build_network(chosen(filters=filters, **changes), SIZE, classes=3)
-    network.set_weights([weights + 0.1 if weights.ndim == 1 else weights for weights in network.get_weights()])
-    return network
-
-
-def answer(network: keras.Model, images: NDArray[np.generic] = IMAGES) -> NDArray[np.float32]:
-    return np.asarray(network(images))
 
 
 def convolutions(network: keras.Model) -> list[keras.layers.Conv2D]:

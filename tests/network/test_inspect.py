@@ -1,30 +1,9 @@
 """Which layers show a filter."""
 
-import numpy as np
-from support.clones import SETTINGS
+from support.networks import build
 
-from pipeline.config import sections
 from pipeline.network import inspect, saving
 from pipeline.network.backend import keras
-from pipeline.network.build import build as build_network
-
-SIZE = (12, 10)  # height and width differ, so that they cannot be taken for one another
-
-IMAGES = np.random.default_rng(0).integers(0, 256, (7, *SIZE), np.uint8)
-
-LABELS = np.arange(7) % 3
-
-
-def chosen(**changes: object) -> sections.Model:
-    """The committed settings of the network, changed."""
-    return SETTINGS.model.model_copy(update=changes)
-
-
-def build(*filters: int, **changes: object) -> keras.Model:
-    """A small network whose biases are not zero."""
-    network = build_network(chosen(filters=filters, **changes), SIZE, classes=3)
-    network.set_weights([weights + 0.1 if weights.ndim == 1 else weights for weights in network.get_weights()])
-    return network
 
 
 def shapes(network: keras.Model) -> list[tuple[str, list[int]]]:
