@@ -3,7 +3,7 @@
 from pipeline.config import paths
 from pipeline.data import files, prepared
 from pipeline.network import saving
-from pipeline.network.backend import seed_everything
+from pipeline.network.backend import seed_everything, use_native_instructions
 from pipeline.network.build import build
 from pipeline.network.fused import micro_batches
 from pipeline.network.training import compiled, fit
@@ -16,6 +16,8 @@ def main() -> None:
         settings = run.params
         train, validation = prepared.load("train"), prepared.load("validation")
         parts = micro_batches(settings.train.batch_size, len(train.images), len(validation.images))
+        if settings.train.native:
+            use_native_instructions()
         seed_everything(settings.train.seed)
         height, width = train.images.shape[1:]
         network = build(settings.model, (height, width), len(prepared.class_names()))

@@ -108,6 +108,7 @@ class Train(Section):
     label_smoothing: Rate
     class_weights: bool
     seed: Seed
+    native: bool
 
 
 class Evaluate(Section):
