@@ -11,7 +11,7 @@ from pipeline.config.sections import Prepare
 
 
 def test_a_class_that_no_training_image_has_is_refused_by_name_and_a_complete_set_is_taken():
-    wanted = Prepare(train_size=3, validation="test", validation_size=1)
+    wanted = Prepare(train_size=3, validation="test", validation_size=1, seed=None)
     prepare.check_classes(np.array([1, 0, 2], np.uint8), ["a", "b", "c"], wanted)
     with pytest.raises(
         UserError, match=r"^params\.yaml: prepare\.train_size: found 3; .* 3 images .* class 1 \(b\) has none"

@@ -47,6 +47,7 @@ class Prepare(Section):
     train_size: CountOrAll
     validation: Literal["holdout", "test"]
     validation_size: Positive
+    seed: Seed | None
 
 
 class KernelDemo(Section):

@@ -28,7 +28,8 @@ class Split:
 def split(train: Split, test: Split, settings: Prepare) -> dict[str, Split]:
     """Return the train, validation and test split: the first images train, the next ones or the test set validate.
 
-    Raises UserError when the training set has too few images.
+    With a seed it draws which images train and validate, each class in its share, and keeps their order. Raises
+    UserError when the training set has too few images.
     """
     available = len(train.images)
     validating = settings.validation_size if settings.validation == "holdout" else 0
@@ -39,12 +40,33 @@ def split(train: Split, test: Split, settings: Prepare) -> dict[str, Split]:
         if settings.validation == "holdout":
             asked += f" with prepare.validation_size {settings.validation_size}, {last} together"
         raise UserError(f"params.yaml: {asked}; the training set has {available} images")
-    holdout = Split(train.images[training:last], train.labels[training:last])
+    first: slice | NDArray[np.intp] = slice(training)
+    second: slice | NDArray[np.intp] = slice(training, last)
+    if settings.seed is not None:
+        pool, random = np.arange(available), np.random.default_rng(settings.seed)
+        first = draw(pool, train.labels, training, random)
+        left = np.setdiff1d(pool, first)
+        second = draw(left, train.labels, validating, random) if validating else left[:0]
+    holdout = Split(train.images[second], train.labels[second])
     return {
-        "train": Split(train.images[:training], train.labels[:training]),
+        "train": Split(train.images[first], train.labels[first]),
         "validation": holdout if settings.validation == "holdout" else test,
         "test": test,
     }
+
+
+def draw(
+    pool: NDArray[np.intp], labels: NDArray[np.uint8], count: int, random: np.random.Generator
+) -> NDArray[np.intp]:
+    """Return so many of a pool of indices, drawn at random and ascending, each class in its share of the pool.
+
+    A stratified sample with proportional allocation, rounded by largest remainders: Cochran, Sampling Techniques
+    (1977), chapter 5.
+    """
+    wanted, remainders = np.divmod(np.bincount(labels[pool]) * count, len(pool))
+    wanted[np.argsort(-remainders, kind="stable")[: count - wanted.sum()]] += 1
+    drawn = [random.permutation(pool[labels[pool] == label])[:size] for label, size in enumerate(wanted)]
+    return np.sort(np.concatenate(drawn))
 
 
 def load(name: Literal["train", "validation", "test"]) -> Split:

@@ -33,7 +33,7 @@ def check(part: Split, expected: range) -> None:
 @example(20, 19, 1)
 @settings(deadline=None)
 def test_a_holdout_is_the_images_that_follow_those_of_training(available: int, train_size: int, validation_size: int):
-    wanted = Prepare(train_size=train_size, validation="holdout", validation_size=validation_size)
+    wanted = Prepare(train_size=train_size, validation="holdout", validation_size=validation_size, seed=None)
     train, test = numbered(available), numbered(7)
     last = train_size + validation_size
     if last > available:
@@ -55,7 +55,7 @@ def test_a_holdout_is_the_images_that_follow_those_of_training(available: int, t
 @example(20, 20)
 @settings(deadline=None)
 def test_validation_on_the_test_set_takes_no_image_from_training(available: int, train_size: int):
-    wanted = Prepare(train_size=train_size, validation="test", validation_size=10**6)
+    wanted = Prepare(train_size=train_size, validation="test", validation_size=10**6, seed=None)
     train, test = numbered(available), numbered(7)
     if train_size > available:
         with pytest.raises(UserError, match=f"prepare.train_size: found {train_size}; .* {available} images$"):
@@ -71,9 +71,11 @@ def test_validation_on_the_test_set_takes_no_image_from_training(available: int,
 @settings(deadline=None)
 def test_all_is_every_training_image_but_those_of_validation(available: int, validation_size: int):
     train, test = numbered(available), numbered(7)
-    parts = prepared.split(train, test, Prepare(train_size="all", validation="test", validation_size=validation_size))
+    parts = prepared.split(
+        train, test, Prepare(train_size="all", validation="test", validation_size=validation_size, seed=None)
+    )
     check(parts["train"], range(available))
-    wanted = Prepare(train_size="all", validation="holdout", validation_size=validation_size)
+    wanted = Prepare(train_size="all", validation="holdout", validation_size=validation_size, seed=None)
     if validation_size >= available:
         with pytest.raises(
             UserError, match=f"found all with prepare.validation_size {validation_size}, .* {available} im"
@@ -83,6 +85,76 @@ def test_all_is_every_training_image_but_those_of_validation(available: int, val
         parts = prepared.split(train, test, wanted)
         check(parts["train"], range(available - validation_size))
         check(parts["validation"], range(available - validation_size, available))
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> tuple[Split, int, int]:
+    """Images that say which one they are, of classes of unequal size in any order, and how many train and validate."""
+    labels = draw(st.lists(st.integers(0, 4), min_size=2, max_size=60))
+    training = draw(st.integers(1, len(labels) - 1))
+    validating = draw(st.integers(1, len(labels) - training))
+    numbers = np.arange(len(labels), dtype=np.uint8)
+    return Split(numbers.reshape(-1, 1, 1), np.array(labels, np.uint8)), training, validating
+
+
+def drawn_by(seed: int, pool: Split, training: int, validating: int, validation: str = "holdout") -> dict[str, Split]:
+    wanted = Prepare(train_size=training, validation=validation, validation_size=validating, seed=seed)
+    return prepared.split(pool, numbered(7), wanted)
+
+
+def check_shares(part: Split, source: Split) -> None:
+    """Every class has its share of the images that it was drawn from, to less than one image."""
+    counts, of_source = (np.bincount(split.labels, minlength=5) for split in (part, source))
+    assert (np.abs(counts - of_source * len(part.labels) / len(source.labels)) < 1).all()
+
+
+@given(pools(), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_a_seed_draws_images_that_train_and_others_that_validate_each_class_in_its_share(
+    case: tuple[Split, int, int], seed: int
+):
+    pool, training, validating = case
+    parts = drawn_by(seed, *case)
+    first, second = (parts[name].images.ravel() for name in ("train", "validation"))
+    assert (len(first), len(second)) == (training, validating)
+    assert len({*first, *second}) == training + validating
+    for name, indices in (("train", first), ("validation", second)):
+        np.testing.assert_array_equal(parts[name].labels, pool.labels[indices])
+        assert (np.diff(indices.astype(int)) > 0).all()
+    check_shares(parts["train"], pool)
+    left = np.setdiff1d(np.arange(len(pool.labels)), first)
+    check_shares(parts["validation"], Split(pool.images[left], pool.labels[left]))
+
+
+@given(pools(), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_where_the_test_set_validates_a_seed_draws_the_same_training_images_and_no_others(
+    case: tuple[Split, int, int], seed: int
+):
+    parts, with_holdout = drawn_by(seed, *case, "test"), drawn_by(seed, *case)
+    np.testing.assert_array_equal(parts["train"].images, with_holdout["train"].images)
+    assert parts["validation"] is parts["test"]
+
+
+def test_a_seed_gives_the_same_images_every_time_another_seed_others_and_every_image_has_its_chance():
+    pool = synthetic_digits(200, 0)
+    numbers = Split(np.arange(200).reshape(-1, 1, 1), pool.labels)
+    drawn = [drawn_by(seed, numbers, 40, 40) for seed in [*range(50), 3]]
+    chosen = [tuple(parts[name].images.ravel()) for name in ("train", "validation") for parts in drawn]
+    assert chosen[3] == chosen[50]
+    assert chosen[54] == chosen[101]
+    assert len(set(chosen)) == 100
+    assert {int(number) for images in chosen for number in images} == set(range(200))
+
+
+def test_a_seed_leaves_no_image_out_where_all_are_asked_for():
+    pool = synthetic_digits(200, 0)
+    wanted = Prepare(train_size="all", validation="holdout", validation_size=30, seed=4)
+    parts = prepared.split(pool, pool, wanted)
+    both = np.concatenate([parts["train"].images, parts["validation"].images])
+    assert sorted(image.tobytes() for image in both) == sorted(image.tobytes() for image in pool.images)
+    every = prepared.split(pool, pool, wanted.model_copy(update={"validation": "test"}))["train"]
+    np.testing.assert_array_equal(every.images, pool.images)
 
 
 def test_a_prepared_split_is_mapped_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

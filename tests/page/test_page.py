@@ -242,6 +242,22 @@ def test_the_page_names_the_data_and_cites_the_paper_of_fashion_mnist_alone(cont
 
 
 @pytest.mark.parametrize(
+    ("seed", "validation", "said"),
+    [
+        (None, "holdout", "the first 20,000 images of the training set train. The 100 that follow them validate, so"),
+        (None, "test", "the first 20,000 images of the training set train. The test set validates as well"),
+        (3, "holdout", "20,000 images of the training set train, drawn at random with seed 3, each class in its share. "
+         "Another 100, drawn in the same way, validate, so"),
+        (0, "test", "20,000 images of the training set train, drawn at random with seed 0, each class in its share. "
+         "The test set validates as well"),
+    ],
+)  # fmt: skip
+def test_the_page_tells_which_images_train_and_validate(content, seed, validation, said):
+    change(content, "prepare", seed=seed, validation=validation)
+    assert f"MNIST: {said}" in rendered(content).text
+
+
+@pytest.mark.parametrize(
     ("section", "settings", "said"),
     [
         ("train", {"early_stopping": 1}, "1 epoch without a lower validation loss; kept are the weights of epoch 2."),
