@@ -1,12 +1,14 @@
 """train: the network learns from the training images, watched on the validation images."""
 
+import sys
+
 from pipeline.config import paths
 from pipeline.data import files, prepared
 from pipeline.network import saving
 from pipeline.network.backend import seed_everything, use_native_instructions
 from pipeline.network.build import build
 from pipeline.network.fused import micro_batches
-from pipeline.network.training import compiled, fit
+from pipeline.network.training import compiled, fit, learner
 from pipeline.tracking.stage import stage
 
 
@@ -23,7 +25,10 @@ def main() -> None:
         network = build(settings.model, (height, width), len(prepared.class_names()))
         compiled(network, settings.train, len(train.images))
         kernels = {f"initial/{layer}": weights.copy() for layer, weights in saving.kernels(network).items()}
-        history, best = fit(network, train, validation, settings.train, parts, run.log_epoch)
+        fast = learner(network, settings.train, parts)
+        verbose = 1 if sys.stdout.isatty() else 2  # a bar, or in a log file a line an epoch
+        history, best = fit(fast, train, validation, settings.train, run.log_epoch, verbose)
+        network.set_weights(fast.get_weights())
 
         kernels |= {f"learnt/{layer}": weights for layer, weights in saving.kernels(network).items()}
         files.write_arrays(paths.TRAINED_KERNELS, **kernels)

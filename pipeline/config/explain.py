@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -42,5 +42,6 @@ def _meant(place: tuple[Any, ...], settings: type[BaseModel]) -> tuple[str, ...]
 def _keys(parents: list[str], settings: type[BaseModel]) -> list[str]:
     section: Any = settings
     for parent in parents:
-        section = section.model_fields[parent].annotation
+        # a number is a place in a list, whose items are all of one kind
+        section = get_args(section)[0] if parent.isdecimal() else section.model_fields[parent].annotation
     return list(section.model_fields)

@@ -42,8 +42,8 @@ def parse(text: str, name: str) -> Params:
         raise UserError(f"{name}: not a tree of settings: {error}") from None
 
 
-def read_tree(text: str, name: str) -> dict[str, Any]:
-    """Return the sections in YAML as they stand, unchecked. Raises UserError where there are none to read."""
+def read_tree(text: str, name: str, settings: type[BaseModel] = Params) -> dict[str, Any]:
+    """Return the keys of such settings in YAML as they stand, unchecked. Raises UserError where there are none."""
     try:
         tree = YAML(typ="safe", pure=True).load(text)  # YAML 1.2, as DVC reads and writes it: 1e-05 is a number
     except YAMLError as error:
@@ -55,7 +55,10 @@ def read_tree(text: str, name: str) -> dict[str, Any]:
         raise UserError(f"{name}: not a tree of settings: {error}") from None
     if not isinstance(tree, dict):
         found = json.dumps(tree, default=str)
-        raise UserError(f"{name}: found {found}; needed are the sections {', '.join(Params.model_fields)}")
+        raise UserError(
+            f"{name}: found {found}; needed are the {'sections' if settings is Params else 'keys'} "
+            f"{', '.join(settings.model_fields)}"
+        )
     return tree
 
 

@@ -1,6 +1,7 @@
 """Keras on TensorFlow, loaded without its notes and run so that the same seed gives the same weights."""
 
 import os
+import random
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ os.environ.pop("TF_XLA_FLAGS", None)
 with _without_notes(), _without("sklearn", "matplotlib", "matplotlib.pyplot", "pandas"):
     import keras
     import tensorflow as tf
+    from keras.src.random import seed_generator
 
 # What the user's keras.json may say otherwise
 keras.config.set_floatx("float32")
@@ -83,4 +85,7 @@ def use_native_instructions() -> None:
 def seed_everything(seed: int) -> None:
     """Seed initial weights and dropout, and let no operation depend on the order of threads."""
     keras.utils.set_random_seed(seed)
+    # Layers draw their seeds from Python's one generator, as other threads of the process do (Dask's, say): here from
+    # one that begins alike and that nobody else draws from.
+    seed_generator.python_random = random.Random(seed)
     tf.config.experimental.enable_op_determinism()

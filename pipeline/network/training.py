@@ -1,7 +1,6 @@
 """How the network learns: optimiser, schedule, input pipeline, and the fit itself."""
 
 import math
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -118,16 +117,14 @@ def learner(network: keras.Model, settings: Train, parts: int) -> keras.Model:
 
 
 def fit(
-    network: keras.Model, train: Split, validation: Split, settings: Train, parts: int, on_epoch: OnEpoch
+    fast: keras.Model, train: Split, validation: Split, settings: Train, on_epoch: OnEpoch, verbose: int
 ) -> tuple[pd.DataFrame, int]:
-    """Train the network; return one row an epoch, and the epoch, counted from 1, whose weights the network has now.
+    """Train a learner; return one row an epoch, and the epoch, counted from 1, whose weights it has now.
 
-    The columns are epoch, loss, accuracy, val_loss, val_accuracy. It is the fused network that learns, in half the
-    time and in so many parts a batch; the weights and the optimiser's state are the network's. `on_epoch` is called
-    after every epoch, counted from 1.
+    The columns are epoch, loss, accuracy, val_loss, val_accuracy. `on_epoch` is called after every epoch, counted
+    from 1. `verbose` is Keras's: 0 is silent, 1 a bar, 2 a line an epoch.
     """
-    fast = learner(network, settings, parts)
-    classes = network.output_shape[-1]
+    classes = fast.network.output_shape[-1]
     epochs = Epochs(on_epoch)
     callbacks: list[keras.callbacks.Callback] = [epochs]
     if settings.early_stopping:
@@ -141,9 +138,8 @@ def fit(
         class_weight=class_weights(train.labels, classes) if settings.class_weights else None,
         callbacks=callbacks,
         validation_batch_size=settings.batch_size,
-        verbose=1 if sys.stdout.isatty() else 2,  # a bar, or in a log file a line an epoch
+        verbose=verbose,
     )
-    network.set_weights(fast.get_weights())
     history = pd.DataFrame(progress.history)[["loss", "accuracy", "val_loss", "val_accuracy"]]
     history.insert(0, "epoch", range(1, len(history) + 1))
     return history, stopping.best_epoch + 1 if settings.early_stopping else len(history)

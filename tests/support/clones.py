@@ -14,7 +14,7 @@ from pipeline.config import params
 
 PROJECT = Path(__file__).parents[2]
 # the settings that the README and the tests speak of: params.yaml is the user's to change
-ARTICLE_YAML = Path(__file__).with_name("params.yaml")
+ARTICLE_YAML = PROJECT / "studies/base.yaml"
 SETTINGS = params.load(ARTICLE_YAML)
 SMALL = {
     "prepare.train_size": 400,
