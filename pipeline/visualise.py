@@ -25,7 +25,10 @@ def by_first_name(arrays: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
 
 
 def main() -> None:
-    """Draw the curves, every convolution's kernels and activation maps, and follow one filter; measure the kernels."""
+    """Draw the curves, every convolution's kernels and activation maps, and follow one filter; measure the kernels.
+
+    Without a convolution there are the curves alone, and nothing of the network's own is measured.
+    """
     with stage("visualise") as run:
         settings, demo_settings = run.params.visualise, run.params.kernel_demo
         with np.load(paths.ACTIVATIONS) as saved:
@@ -33,8 +36,9 @@ def main() -> None:
             maps = by_first_name({name: saved[name] for name in saved if name != "image"})
         image = np.asarray(prepared.load("test").images[index])
         with np.load(paths.TRAINED_KERNELS) as saved:
-            initial, learnt = by_first_name(dict(saved)).values()
-        first = next(iter(maps))
+            kernels = by_first_name(dict(saved))
+        initial, learnt = kernels.get("initial", {}), kernels.get("learnt", {})
+        first = next(iter(maps), None)
         random = random_kernels(demo_settings.kernels, demo_settings.seed)
         named = {str(number): kernel for number, kernel in enumerate(random)} | {"Laplace": LAPLACIAN}
 
@@ -44,22 +48,26 @@ def main() -> None:
             after, before = as_pictures(learnt[name]), as_pictures(initial[name])
             style.save(draw_kernels(after, before, demo), folder / f"kernels_{name}.png")
             style.save(draw_activations(next(iter(places.values())), name), folder / f"activations_{name}.png")
-        chosen = learnt[first][:, :, 0, settings.filter]
-        followed = {layer: activation[:, :, settings.filter] for layer, activation in maps[first].items()}
-        style.save(draw_followed(image, chosen, followed, settings.filter), folder / "filter.png")
+        dead, change = 0, None
+        if first:
+            chosen = learnt[first][:, :, 0, settings.filter]
+            followed = {layer: activation[:, :, settings.filter] for layer, activation in maps[first].items()}
+            style.save(draw_followed(image, chosen, followed, settings.filter), folder / "filter.png")
+            dead = int((next(iter(maps[first].values())) == 0).all(axis=(0, 1)).sum())
+            change = float(np.linalg.norm(learnt[first] - initial[first]) / np.linalg.norm(initial[first]))
         best = files.read_json(paths.metrics("train"))["best_epoch"]
         style.save(draw_curves(pd.read_csv(paths.HISTORY), best), folder / "curves.png")
 
         measured = np.asarray(prepared.load("train").images[: demo_settings.measured_images])
         groups = {
             "random": list(random),
-            "initial": [as_convolution(kernel) for kernel in as_pictures(initial[first])],
-            "learnt": [as_convolution(kernel) for kernel in as_pictures(learnt[first])],
+            "initial": [as_convolution(kernel) for kernel in as_pictures(initial[first])] if first else [],
+            "learnt": [as_convolution(kernel) for kernel in as_pictures(learnt[first])] if first else [],
             "laplacian": [LAPLACIAN],
         }
         edge = {
-            group: [value for kernel in kernels if (value := edge_auroc(kernel, measured)) is not None]
-            for group, kernels in groups.items()
+            group: [value for kernel in of_group if (value := edge_auroc(kernel, measured)) is not None]
+            for group, of_group in groups.items()
         }
         labels = {
             "random": "random, in [-1, 0)",
@@ -67,22 +75,19 @@ def main() -> None:
             "learnt": "learnt",
             "laplacian": "Laplacian",
         }
-        drawn = {labels[group]: values for group, values in edge.items() if values}
-        if drawn:
-            style.save(draw_edge_auroc(drawn), folder / "edge_auroc.png")
+        if edge["learnt"]:
+            style.save(draw_edge_auroc({labels[group]: edge[group] for group in groups}), folder / "edge_auroc.png")
         files.write_json(
             paths.metrics("visualise"),
             {
-                "dead_filters": int((next(iter(maps[first].values())) == 0).all(axis=(0, 1)).sum()),
+                "dead_filters": dead,
                 "learnt_edge_auroc": float(np.mean(edge["learnt"])) if edge["learnt"] else None,
                 "learnt_edge_auroc_lowest": min(edge["learnt"], default=None),
                 "learnt_edge_auroc_highest": max(edge["learnt"], default=None),
                 "initial_edge_auroc": float(np.mean(edge["initial"])) if edge["initial"] else None,
                 "learnt_mean_absolute_correlation": mean_absolute_correlation(groups["learnt"], measured),
                 "initial_mean_absolute_correlation": mean_absolute_correlation(groups["initial"], measured),
-                "relative_weight_change": float(
-                    np.linalg.norm(learnt[first] - initial[first]) / np.linalg.norm(initial[first])
-                ),
+                "relative_weight_change": change,
             },
         )
 

@@ -320,6 +320,30 @@ def test_data_of_ones_own_go_through_the_whole_pipeline_by_their_own_sizes_and_n
     assert [spec.shape for spec in (*loaded.inputs, *loaded.outputs)] == [(-1, 12, 20), (-1, 3)]
 
 
+@pytest.mark.slow
+def test_a_network_without_a_convolution_goes_through_the_whole_pipeline_and_takes_no_figure_along(
+    finished: Clone, tmp_path: Path
+) -> None:
+    clone = copy_of(finished, tmp_path / "convscope")
+    clone.set(model__filters=[], model__dense=[16], model__freeze_kernels=True, visualise__filter=99)
+    assert clone.repro() == ["train", "evaluate", "error_analysis", "visualise", "report", "publish"]
+    with (
+        np.load(clone.folder / "models/kernels.npz") as kernels,
+        np.load(clone.folder / "data/activations.npz") as maps,
+    ):
+        assert list(kernels) == []
+        assert list(maps) == ["image"]
+    assert [path.name for path in (clone.folder / "figures/visualise").iterdir()] == ["curves.png"]
+    metrics = files.read_json(clone.folder / "metrics/visualise.json")
+    assert {name for name, value in metrics.items() if value is not None} == {"dead_filters"}
+    assert metrics.keys() == files.read_json(finished.folder / "metrics/visualise.json").keys()
+    assert files.read_json(clone.folder / "metrics/evaluate.json")["test_accuracy"] > 0.3  # 0.1 is chance
+    page = (clone.folder / "report/index.html").read_text()
+    assert "No convolution and no pooling" in page
+    assert "None" not in page
+    assert len(complete_rows(clone)) == 1
+
+
 def heads_of(table: str) -> str:
     """The line of one of DVC's tables that names its columns."""
     return next(line for line in table.splitlines() if "Experiment" in line)

@@ -62,7 +62,7 @@ class KernelDemo(Section):
 class Model(Section):
     """The network's layers."""
 
-    filters: Annotated[tuple[Positive, ...], MinLen(1)]
+    filters: tuple[Positive, ...]
     kernel_size: Positive
     padding: Literal["valid", "same"]
     activation: Activation
@@ -83,6 +83,8 @@ class Model(Section):
     @model_validator(mode="after")
     def _fit_together(self) -> "Model":
         numbers = self.pool_after
+        if numbers and not self.filters:
+            raise ValueError(f"model.pool_after: found {list(numbers)} with model.filters []; allowed is null")
         if numbers and (list(numbers) != sorted(set(numbers)) or numbers[-1] > len(self.filters)):
             raise ValueError(
                 f"model.pool_after: found {list(numbers)}; allowed are rising numbers from 1 to {len(self.filters)}, "
@@ -128,7 +130,7 @@ class ErrorAnalysis(Section):
 
 
 class Visualise(Section):
-    """Which filter is followed through the layers."""
+    """Which filter is followed through the layers; without a convolution none is, whatever the number."""
 
     filter: Index
 
@@ -152,7 +154,7 @@ class Params(Section):
                 f"train.early_stopping: found {self.train.early_stopping} with prepare.validation test, which would "
                 "choose the epoch on the test set; allowed is null, or prepare.validation holdout"
             )
-        if self.visualise.filter >= self.model.filters[0]:
+        if self.model.filters and self.visualise.filter >= self.model.filters[0]:
             raise ValueError(
                 f"visualise.filter: found {self.visualise.filter}; "
                 f"allowed are 0 to {self.model.filters[0] - 1}, one less than model.filters[0]"

@@ -5,7 +5,7 @@ from pipeline.config.sections import Model
 
 def pool_positions(settings: Model) -> tuple[int, ...]:
     """Return the numbers of the convolutions, counted from 1, that a pooling follows."""
-    return settings.pool_after or (len(settings.filters),)
+    return settings.pool_after or tuple(range(1, len(settings.filters) + 1))[-1:]
 
 
 def shape_check(settings: Model, height: int, width: int) -> str | None:

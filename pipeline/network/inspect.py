@@ -12,6 +12,7 @@ layers = keras.layers
 def map_layers(model: keras.Model) -> dict[str, list[str]]:
     """Return, by each convolution's name, the layers that show its filters one by one: its activation, its pooling."""
     found: dict[str, list[str]] = {}
+    last = ""
     for layer in model.layers:
         match layer:
             case layers.Conv2D():
@@ -33,6 +34,8 @@ def activations(model: keras.Model, image: NDArray[np.uint8]) -> dict[str, NDArr
 
 def outputs(model: keras.Model, image: NDArray[np.uint8], names: list[str]) -> dict[str, NDArray[np.float32]]:
     """Return what the named layers make of an image (height, width): (height, width, filters) each."""
+    if not names:
+        return {}
     same = keras.Sequential(
         [keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype), *map(portable, model.layers)]
     )

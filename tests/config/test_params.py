@@ -83,7 +83,7 @@ def test_whatever_stands_at_a_key_is_taken_as_it_is_or_refused_by_the_keys_name(
         ("prepare.validation", "other", "found \"other\"; .*'holdout' or 'test'"),
         ("kernel_demo.seed", "-1", "found -1; .*greater than or equal to 0"),
         ("train.seed", "4294967296", "found 4294967296; .*less than 4294967296"),
-        ("model.filters", "[]", r"found \[\]; .*at least 1"),
+        ("model.filters", "0", "found 0; .*valid array"),
         ("model.dropout", "1.0", "found 1.0; .*less than 1"),
         ("train.epochs", "0", "found 0; .*greater than or equal to 1"),
         ("train.batch_size", "true", "found true; .*valid integer"),
@@ -108,6 +108,7 @@ def test_a_wrong_value_is_refused_in_a_line_with_key_finding_and_allowance(key: 
     ("changes", "line"),
     [
         ({"pool_after": [2]}, r"model.pool_after: found \[2\]; allowed are rising numbers from 1 to 1, .*"),
+        ({"filters": [], "pool_after": [1]}, r"model.pool_after: found \[1\] with model.filters \[\]; allowed is null"),
         ({"filters": [4, 4], "pool_after": [2, 1]}, r"model.pool_after: found \[2, 1\]; .*"),
         ({"kernel_init": "edges", "kernel_size": 4}, "model.kernel_size: found 4; with kernel_init edges .* 3, 5, 7.*"),
         ({"kernel_init": "edges", "kernel_size": 1}, "model.kernel_size: found 1; with kernel_init edges .*"),
@@ -116,6 +117,12 @@ def test_a_wrong_value_is_refused_in_a_line_with_key_finding_and_allowance(key: 
 def test_layers_that_do_not_fit_together_are_refused_by_name(changes: dict[str, Any], line: str):
     tree = COMMITTED | {"model": COMMITTED["model"] | changes}
     assert re.fullmatch(f"params.yaml: {line}", refusal(yaml.safe_dump(tree)))
+
+
+def test_without_a_convolution_any_filter_may_be_named_since_none_is_followed():
+    model, visualise = COMMITTED["model"] | {"filters": []}, COMMITTED["visualise"] | {"filter": 99}
+    taken = params.parse(yaml.safe_dump(COMMITTED | {"model": model, "visualise": visualise}), "params.yaml")
+    assert (taken.model.filters, taken.visualise.filter) == ((), 99)
 
 
 def test_early_stopping_on_the_test_set_is_refused_and_on_a_holdout_taken():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.signal import correlate2d
-from scipy.special import expit, ndtr
+from scipy.special import expit, ndtr, softmax
 from support.networks import IMAGES, LABELS, SIZE, answer, build, chosen
 
 from pipeline.config.errors import UserError
@@ -96,6 +96,36 @@ def test_the_articles_commented_out_layers_come_both_before_the_one_pooling():
         ("probabilities", [10]),
     ]
     assert network.count_params() == 1_199_882  # as the Keras example of that network has it
+
+
+@pytest.mark.parametrize("unused", [{}, {"kernel_init": "edges", "freeze_kernels": True}, {"kernel_size": 99}], ids=str)
+def test_without_filters_the_pixels_go_straight_to_the_dense_layers(unused):
+    network = build_network(chosen(filters=(), dense=(16,), **unused), (28, 28), 10)
+    assert [(row["layer"], row["output_shape"], row["parameters"]) for row in saving.layer_table(network)] == [
+        ("scale", [28, 28], 0),
+        ("channel", [28, 28, 1], 0),
+        ("flatten", [784], 0),
+        ("dense_1", [16], 784 * 16 + 16),
+        ("dense_dropout", [16], 0),
+        ("probabilities", [10], 16 * 10 + 10),
+    ]
+    assert saving.kernels(network) == {}
+    assert all(layer.trainable for layer in network.layers)
+
+
+def test_without_hidden_layers_the_network_is_softmax_regression_on_the_pixels():
+    network = build()
+    weights, bias = network.get_layer("probabilities").get_weights()
+    sums = IMAGES.reshape(7, -1) / 255 @ weights + bias
+    np.testing.assert_allclose(answer(network), softmax(sums, axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("changes", [{"augment_shift": 0.3}, {"augment_rotation": 90.0}])
+def test_without_filters_augmentation_moves_images_in_training_only(changes):
+    network = build(dense_dropout=0.0, **changes)
+    resting = network.predict(IMAGES, verbose=0)
+    np.testing.assert_array_equal(network.predict(IMAGES, verbose=0), resting)
+    assert (np.asarray(network(IMAGES, training=True)) != resting).any(axis=1).all()
 
 
 def test_average_pooling_takes_the_mean_of_each_window():

@@ -47,6 +47,8 @@ KINDS = [
     {"pool_size": 3, "l1": 0.01, "l2": 0.02},
     {"batch_normalization": True, "dense": (6,)},
     {"kernel_init": "edges", "freeze_kernels": True},
+    {"filters": ()},
+    {"filters": (), "dense": (6,), "l1": 0.01},
 ]
 
 
@@ -90,6 +92,11 @@ def test_the_fused_network_learns_where_a_dropout_is_off(dropout: float, dense_d
     learner.fit(IMAGES, LABELS, verbose=0)
     rates = [layer.rate for layer in learner.network.layers if isinstance(layer, FusedDropout)]
     assert rates == [rate for rate in (dropout, dense_dropout) if rate]
+
+
+def test_without_a_convolution_the_dropout_before_the_last_layer_is_the_only_one():
+    layers = fused(network(filters=()), MICRO_BATCHES).network.layers
+    assert [layer.rate for layer in layers if isinstance(layer, FusedDropout)] == [0.5]
 
 
 def test_dropouts_with_a_layer_between_stay_two():

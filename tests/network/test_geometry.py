@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.clones import SETTINGS
 
-from pipeline.network.geometry import shape_check
+from pipeline.network.geometry import pool_positions, shape_check
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,24 @@ def test_layers_that_do_not_fit_the_images_are_told_by_the_setting(changes: dict
     assert re.fullmatch(line, problem)
 
 
-@pytest.mark.parametrize("changes", [{}, {"kernel_size": 28, "pool_size": 1}, {"padding": "same", "kernel_size": 99}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"kernel_size": 28, "pool_size": 1},
+        {"padding": "same", "kernel_size": 99},
+        {"filters": (), "kernel_size": 99, "pool_size": 99},
+    ],
+)
 def test_layers_that_fit_are_told_nothing(changes: dict[str, Any]):
     assert shape_check(SETTINGS.model.model_copy(update=changes), 28, 28) is None
+
+
+@pytest.mark.parametrize(
+    ("filters", "pool_after", "positions"),
+    [((4,), None, (1,)), ((4, 4, 4), None, (3,)), ((4, 4, 4), (1, 2), (1, 2)), ((), None, ())],
+)
+def test_a_pooling_follows_the_named_convolutions_or_the_last_and_none_where_there_is_none(
+    filters: tuple[int, ...], pool_after: tuple[int, ...] | None, positions: tuple[int, ...]
+):
+    assert pool_positions(SETTINGS.model.model_copy(update={"filters": filters, "pool_after": pool_after})) == positions

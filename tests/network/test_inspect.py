@@ -1,6 +1,6 @@
 """Which layers show a filter."""
 
-from support.networks import build
+from support.networks import IMAGES, build
 
 from pipeline.network import inspect, saving
 from pipeline.network.backend import keras
@@ -34,3 +34,9 @@ def test_without_a_pooling_after_it_a_normalized_convolution_shows_its_own_activ
         "convolution_1": ["activation_1", "max_pooling"],
         "convolution_2": ["activation_2"],
     }
+
+
+def test_a_network_without_a_convolution_shows_no_filter():
+    network = build(dense=(5,), batch_normalization=True)
+    assert inspect.map_layers(network) == {}
+    assert inspect.activations(network, IMAGES[0]) == {}

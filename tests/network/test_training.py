@@ -251,7 +251,7 @@ some = st.integers(1, 4)
 
 drawn_layers = drawn(
     sections.Model,
-    filters=st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple),
+    filters=st.lists(st.integers(1, 6), max_size=3).map(tuple),
     kernel_size=st.integers(1, 6),
     pool_size=some,
     pool_after=st.none() | st.lists(some, min_size=1, max_size=2, unique=True).map(tuple),

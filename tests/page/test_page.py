@@ -345,7 +345,14 @@ def with_two_convolutions(content: Content) -> None:
         figures[f"{kind}_convolution_2"] = folder / f"{kind}_convolution_2.png"
 
 
-@pytest.mark.parametrize("lack", [without_wrong_images, without_ink, with_two_convolutions])
+def without_convolutions(content: Content) -> None:
+    change(content, "model", filters=(), batch_normalization=True, freeze_kernels=True, kernel_init="edges")
+    content["metrics"]["visualise"] = dict.fromkeys(METRICS["visualise"]) | {"dead_filters": 0}
+    content["figures"]["visualise"] = {"curves": content["figures"]["visualise"]["curves"]}
+    del content["layers"][0]
+
+
+@pytest.mark.parametrize("lack", [without_wrong_images, without_ink, with_two_convolutions, without_convolutions])
 def test_the_page_shows_what_there_is_and_nothing_that_there_is_not(content, lack: Callable[[Content], None]):
     lack(content)
     page = rendered(content)
@@ -384,6 +391,26 @@ def test_without_dropout_the_page_gives_it_no_credit(content):
     assert "No dropout: every value counts" in page.text
     assert "Dropout sets" not in page.text
     assert "dropout is at work" not in page.text
+
+
+def test_the_page_of_a_network_without_a_convolution_claims_none_of_its_own(content):
+    without_convolutions(content)
+    text = rendered(content).text
+    assert text.count("One small network, taken apart") == 1
+    assert "this section and the next show what it does without" in text
+    assert (
+        "No convolution and no pooling, only dropout and one fully connected layer that turns the pixels into" in text
+    )
+    assert "with probability 0.5 before the last layer while" in text
+    assert "has no kernels to compare, no activation maps, and no filter to follow" in text
+    assert [
+        said for said in ("kernels begin", "They are frozen", "after the pooling", "Batch norm") if said in text
+    ] == []
+    change(content, "model", dense=(8, 8), dense_dropout=0.0, l2=0.1)
+    text = rendered(content).text
+    assert "No convolution and no pooling, only 3 fully connected layers that turn the pixels into" in text
+    assert "No dropout: every value counts" in text
+    assert "Batch normalisation keeps" in text
 
 
 def test_frozen_kernels_are_said_to_have_stayed(content):

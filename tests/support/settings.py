@@ -39,7 +39,7 @@ def drawn(section: type[Section], **narrower: st.SearchStrategy[Any]) -> st.Sear
 def fit_together(model: dict[str, Any]) -> dict[str, Any]:
     """Settings of the network, changed where two of them do not fit together."""
     number = len(model["filters"])
-    pool_after = tuple(sorted({1 + place % number for place in model["pool_after"] or ()})) or None
+    pool_after = tuple(sorted({1 + place % number for place in model["pool_after"] or () if number})) or None
     odd = 2 * model["kernel_size"] + 1
     return model | {
         "pool_after": pool_after,
@@ -52,7 +52,8 @@ def trees(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
     """Settings of all sections that fit together."""
     tree = {name: draw(drawn(field.annotation)) for name, field in Params.model_fields.items()}
     tree["model"] = fit_together(tree["model"])
-    tree["visualise"]["filter"] %= tree["model"]["filters"][0]
+    if tree["model"]["filters"]:
+        tree["visualise"]["filter"] %= tree["model"]["filters"][0]
     if tree["prepare"]["validation"] == "test":
         tree["train"]["early_stopping"] = None
     return {
