@@ -1,0 +1,213 @@
+"""A study's results as text: tables to take away, a summary, the README's table."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.data import files
+from pipeline.studies.measures import MEASURES
+
+
+@dataclass(frozen=True)
+class Results:
+    """A folder of results: trials.csv, curves.csv and verdicts.json."""
+
+    trials: pd.DataFrame
+    curves: pd.DataFrame
+    verdicts: dict[str, Any]
+
+    @property
+    def deciding(self) -> str:
+        """The measure that decides."""
+        return str(self.verdicts["measures"][0]["name"])
+
+    @property
+    def decisions(self) -> list[dict[str, Any]]:
+        """The verdicts by the measure that decides."""
+        return [one for one in self.verdicts["verdicts"] if one["measure"] == self.deciding]
+
+
+def read(folder: Path) -> Results:
+    """Return the results that lie in a folder."""
+    trials = pd.read_csv(folder / "trials.csv", dtype={"variant": str, "failed": str}, keep_default_na=False,
+                         na_values={name: [""] for name in MEASURES})  # fmt: skip
+    curves = pd.read_csv(folder / "curves.csv", dtype={"variant": str}, keep_default_na=False, na_values=[""])
+    return Results(trials, curves, files.read_json(folder / "verdicts.json"))
+
+
+def kind(verdict: str) -> str:
+    """Return a verdict's word: better, worse, no difference that matters, cannot tell."""
+    return re.split("[,;:]", verdict)[0]
+
+
+def level(value: float | None, measure: str) -> str:
+    """Return a measured value as it is told: a share in per cent."""
+    return told(value, measure) + (" %" if MEASURES[measure].unit == "points" and not pd.isna(value) else "")
+
+
+def told(value: float | None, measure: str, sign: str = "") -> str:
+    """Return a difference, or a measured value, on its measure's scale; a missing one is empty."""
+    one = MEASURES[measure]
+    return "" if pd.isna(value) else f"{one.scale * value:{sign}.{one.digits}f}"
+
+
+def _number(value: float | None, form: str = ".2f") -> str:
+    return "" if pd.isna(value) else format(value, form)
+
+
+def verdict_table(results: Results) -> pd.DataFrame:
+    """Return every verdict, numbers written out on their measure's scale."""
+    return pd.DataFrame(
+        {
+            "measure": MEASURES[one["measure"]].title,
+            "unit": MEASURES[one["measure"]].unit,
+            "variant": one["variant"],
+            "against": one["baseline"],
+            "variant mean": told(one["variant_mean"], one["measure"]),
+            "baseline mean": told(one["baseline_mean"], one["measure"]),
+            "difference": told(one["difference"], one["measure"], "+"),
+            "95 % low": told(one["low"], one["measure"], "+"),
+            "95 % high": told(one["high"], one["measure"], "+"),
+            "new images low": told(one["low_new"], one["measure"], "+"),
+            "new images high": told(one["high_new"], one["measure"], "+"),
+            "p": _number(one["p"], ".2g"),
+            "p (Holm)": _number(one["p_holm"], ".2g"),
+            "seeds": str(one["seeds"]),
+            "failed": str(one["failed"]),
+            "better in": _number(one["better_share"]),
+            "better low": _number(one["better_low"]),
+            "better high": _number(one["better_high"]),
+            "correlation": _number(one["correlation"]),
+            "would matter": told(one["worth"], one["measure"]),
+            "smallest effect": told(one["smallest_effect"], one["measure"]),
+            "verdict": one["verdict"],
+        }
+        for one in results.verdicts["verdicts"]
+    )
+
+
+def arm_table(results: Results) -> pd.DataFrame:
+    """Return each arm's mean of the deciding measure, the lowest and highest, its seeds and its failed trials."""
+    rows = []
+    for arm in results.verdicts["arms"]:
+        trials = results.trials[results.trials["variant"] == arm["name"]]
+        values = trials[results.deciding].dropna()
+        numbers = (values.mean(), values.min(), values.max())
+        rows.append(
+            {"arm": arm["name"]}
+            | {
+                name: level(value, results.deciding)
+                for name, value in zip(("mean", "lowest", "highest"), numbers, strict=True)
+            }
+            | {"seeds": str(len(values)), "failed": str(int((trials["failed"] != "").sum()))}
+            | {"parameters": f"{arm['parameters']:,}"}
+        )
+    return pd.DataFrame(rows)
+
+
+def reference_table(results: Results) -> pd.DataFrame:
+    """Return where published values lie among the seeds."""
+    return pd.DataFrame(
+        {
+            "measure": MEASURES[one["measure"]].title,
+            "epoch": "" if one["epoch"] is None else str(one["epoch"]),
+            "published": level(one["published"], one["measure"]),
+            "mean": level(one["mean"], one["measure"]),
+            "one more run, low": level(one["low"], one["measure"]),
+            "one more run, high": level(one["high"], one["measure"]),
+            "inside": "yes" if one["low"] <= one["published"] <= one["high"] else "no",
+            "seeds below it": f"{one['below']} of {one['seeds']}",
+        }
+        for one in results.verdicts["reference"] or []
+    )
+
+
+def trial_table(results: Results) -> pd.DataFrame:
+    """Return every trial, numbers as they are told."""
+    scores = {
+        MEASURES[name].title: [level(value, name) for value in results.trials[name]]
+        for name in MEASURES
+        if results.trials[name].notna().any()
+    }
+    return results.trials[["variant", "seed"]].astype(str).assign(**scores, failed=results.trials["failed"])
+
+
+def table_csv(table: pd.DataFrame) -> str:
+    """Return a table of texts as CSV."""
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def table_markdown(table: pd.DataFrame) -> str:
+    """Return a table of texts as Markdown."""
+    rows = [list(table), *table.to_numpy().tolist()]
+    head, *body = (f"| {' | '.join(map(plain, row))} |\n" for row in rows)
+    return "".join([head, "|---" * len(table.columns) + "|\n", *body])
+
+
+def plain(text: str) -> str:
+    """Return a text as Markdown that means no more than the text."""
+    return re.sub(r"([\\|<>&*_`$])", r"\\\1", text)
+
+
+def table_latex(table: pd.DataFrame) -> str:
+    """Return a table of texts as LaTeX, for the package booktabs."""
+    style = table.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
+    return style.to_latex(hrules=True, column_format="l" * len(table.columns))
+
+
+def trials_told(results: Results) -> str:
+    """Return how many trials there were, and how many of them failed."""
+    trials, failed = results.verdicts["trials"], results.verdicts["failed"]
+    return f"{trials:,} trials, {f'{failed:,} of them failed' if failed else 'none failed'}."
+
+
+def summary(results: Results) -> str:
+    """Return a study in short as Markdown: its question, its claim, its verdicts, its arms."""
+    study = results.verdicts
+    lines = [f"**{kind(one['verdict'])}**: {plain(one['sentence'])}" for one in results.decisions]
+    lines += [plain(study["null"]["sentence"])] if study["null"] else []
+    parts = [f"# {plain(study['study'])}", plain(study["question"])]
+    parts += [f"The article's claim: {plain(study['claim'])}"] if study["claim"] else []
+    parts += ["\n".join(f"- {line}" for line in lines)] if lines else []
+    parts += [trials_told(results), f"By {MEASURES[results.deciding].title}:", table_markdown(arm_table(results))]
+    parts += [table_markdown(reference_table(results))] if study["reference"] else []
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def changes(arm: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
+    """Return the settings in which an arm differs from its baseline, as `key=value`."""
+    return [
+        f"{key}={json.dumps(value)}"
+        for key, value in arm["changes"].items()
+        if key not in baseline["changes"] or baseline["changes"][key] != value
+    ]
+
+
+def readme_table(studies: Iterable[Results]) -> str:
+    """Return the README's table as Markdown: a row a variant of each study, by the measure that decides."""
+    rows = []
+    for results in studies:
+        arms = {arm["name"]: arm for arm in results.verdicts["arms"]}
+        for one in results.decisions:
+            measure, unit = one["measure"], MEASURES[one["measure"]].unit
+            low, high = told(one["low"], measure, "+"), told(one["high"], measure, "+")
+            changed = changes(arms[one["variant"]], arms[one["baseline"]])
+            rows.append(
+                [
+                    plain(results.verdicts["study"]),
+                    plain(one["variant"]),
+                    " ".join(f"`{change}`".replace("|", "\\|") for change in changed),
+                    level(one["variant_mean"], measure),
+                    level(one["baseline_mean"], measure),
+                    f"{told(one['difference'], measure, '+')} {unit}".strip() + f" [{low}, {high}]",
+                    str(one["seeds"]),
+                    plain(one["verdict"]),
+                ]
+            )
+    head = ["study", "variant", "changed settings", "mean", "baseline", "difference, 95 % interval", "seeds", "verdict"]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *rows])
