@@ -1,8 +1,6 @@
-"""A study's results as text: tables to take away, a summary, the README's table."""
+"""A study's results as tables of text."""
 
-import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,79 +133,3 @@ def trial_table(results: Results) -> pd.DataFrame:
         if results.trials[name].notna().any()
     }
     return results.trials[["variant", "seed"]].astype(str).assign(**scores, failed=results.trials["failed"])
-
-
-def table_csv(table: pd.DataFrame) -> str:
-    """Return a table of texts as CSV."""
-    return table.to_csv(index=False, lineterminator="\n")
-
-
-def table_markdown(table: pd.DataFrame) -> str:
-    """Return a table of texts as Markdown."""
-    rows = [list(table), *table.to_numpy().tolist()]
-    head, *body = (f"| {' | '.join(map(plain, row))} |\n" for row in rows)
-    return "".join([head, "|---" * len(table.columns) + "|\n", *body])
-
-
-def plain(text: str) -> str:
-    """Return a text as Markdown that means no more than the text."""
-    return re.sub(r"([\\|<>&*_`$])", r"\\\1", text)
-
-
-def table_latex(table: pd.DataFrame) -> str:
-    """Return a table of texts as LaTeX, for the package booktabs."""
-    style = table.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis="columns")
-    return style.to_latex(hrules=True, column_format="l" * len(table.columns))
-
-
-def trials_told(results: Results) -> str:
-    """Return how many trials there were, and how many of them failed."""
-    trials, failed = results.verdicts["trials"], results.verdicts["failed"]
-    return f"{trials:,} trials, {f'{failed:,} of them failed' if failed else 'none failed'}."
-
-
-def summary(results: Results) -> str:
-    """Return a study in short as Markdown: its question, its claim, its verdicts, its arms."""
-    study = results.verdicts
-    lines = [f"**{kind(one['verdict'])}**: {plain(one['sentence'])}" for one in results.decisions]
-    lines += [plain(study["null"]["sentence"])] if study["null"] else []
-    parts = [f"# {plain(study['study'])}", plain(study["question"])]
-    parts += [f"The article's claim: {plain(study['claim'])}"] if study["claim"] else []
-    parts += ["\n".join(f"- {line}" for line in lines)] if lines else []
-    parts += [trials_told(results), f"By {MEASURES[results.deciding].title}:", table_markdown(arm_table(results))]
-    parts += [table_markdown(reference_table(results))] if study["reference"] else []
-    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
-
-
-def changes(arm: dict[str, Any], baseline: dict[str, Any]) -> list[str]:
-    """Return the settings in which an arm differs from its baseline, as `key=value`."""
-    return [
-        f"{key}={json.dumps(value)}"
-        for key, value in arm["changes"].items()
-        if key not in baseline["changes"] or baseline["changes"][key] != value
-    ]
-
-
-def readme_table(studies: Iterable[Results]) -> str:
-    """Return the README's table as Markdown: a row a variant of each study, by the measure that decides."""
-    rows = []
-    for results in studies:
-        arms = {arm["name"]: arm for arm in results.verdicts["arms"]}
-        for one in results.decisions:
-            measure, unit = one["measure"], MEASURES[one["measure"]].unit
-            low, high = told(one["low"], measure, "+"), told(one["high"], measure, "+")
-            changed = changes(arms[one["variant"]], arms[one["baseline"]])
-            rows.append(
-                [
-                    plain(results.verdicts["study"]),
-                    plain(one["variant"]),
-                    " ".join(f"`{change}`".replace("|", "\\|") for change in changed),
-                    level(one["variant_mean"], measure),
-                    level(one["baseline_mean"], measure),
-                    f"{told(one['difference'], measure, '+')} {unit}".strip() + f" [{low}, {high}]",
-                    str(one["seeds"]),
-                    plain(one["verdict"]),
-                ]
-            )
-    head = ["study", "variant", "changed settings", "mean", "baseline", "difference, 95 % interval", "seeds", "verdict"]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [head, ["---"] * len(head), *rows])

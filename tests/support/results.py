@@ -89,7 +89,7 @@ def scores(accuracy: float, random: np.random.Generator) -> dict[str, float]:
 
 def verdict(trials: pd.DataFrame, arm: str, measure: str, better: str, worth: float) -> dict[str, Any]:
     """A verdict by Student's t, near enough to a real one."""
-    wide = trials.pivot(index="seed", columns="variant", values=measure)[["baseline", arm]].dropna()
+    wide = trials.pivot_table(measure, "seed", "variant")[["baseline", arm]].dropna()
     difference = wide[arm] - wide["baseline"]
     middle, error, k = difference.mean(), difference.std() / np.sqrt(len(difference)), len(difference)
     low, high = (middle + sign * stats.t.ppf(0.975, k - 1) * error for sign in (-1, 1))
@@ -139,7 +139,7 @@ def null() -> Results:
     return study("null", {}, seeds=24, null={
         "splits": 2000, "pairs": 12, "trials": 24, "false_alarms": 0.034, "standard_error": 0.004,
         "largest_difference": 0.0012,
-        "sentence": "the baseline against itself: 3.4 % of 2000 splits into 12 pairs call a difference, at most 5 % may",
+        "sentence": "the baseline against itself: 3.4 % of 2000 splits into 12 pairs differ, at most 5 % may",
     })  # fmt: skip
 
 
