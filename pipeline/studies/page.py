@@ -38,6 +38,7 @@ def render_study(results: Results, seconds: pd.DataFrame | None) -> str:
             "measure": MEASURES[results.deciding],
             "decisions": results.decisions,
             "trials_told": summary.trials_told(results),
+            "power": summary.power_told(results),
             "changes": {
                 name: summary.changes(arm, arms[arm["baseline"]]) if arm["baseline"] else []
                 for name, arm in arms.items()
@@ -46,8 +47,8 @@ def render_study(results: Results, seconds: pd.DataFrame | None) -> str:
             "arms": tables.arm_table(results),
             "reference": tables.reference_table(results),
             "trials": tables.trial_table(results),
-            "forest": drawn(pictures.forest(results)) if results.decisions else None,
-            "slopes": drawn(pictures.slopes(results)) if results.decisions else None,
+            "forest": drawn(pictures.forest(results)) if results.with_interval else None,
+            "slopes": drawn(pictures.slopes(results)) if results.with_interval else None,
             "setting": setting and drawn(setting),
             "time": None if timed is None or timed.empty else drawn(pictures.time(timed, results.deciding)),
             "spread": None if results.curves.empty else drawn(trials.draw_spread(results.curves, reference)),

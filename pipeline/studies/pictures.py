@@ -13,16 +13,17 @@ from pipeline.studies.tables import Results
 
 
 def forest(results: Results) -> Figure:
-    """Return the forest plot of the measure that decides. Raises ValueError where the study has no variants."""
-    if not results.decisions:
-        raise ValueError(f"{results.verdicts['study']}: no variants, so no differences")
-    measure, first = MEASURES[results.deciding], results.decisions[0]
+    """Return the forest plot of the measure that decides. Raises ValueError where no variant has an interval."""
+    shown = results.with_interval
+    if not shown:
+        raise ValueError(f"{results.verdicts['study']}: no variant has a difference with an interval")
+    measure = MEASURES[results.deciding]
     numbers = ["difference", "low", "high", "low_new", "high_new"]
-    table = pd.DataFrame(results.decisions)
+    table = pd.DataFrame(shown)
     table[numbers] = table[numbers].astype(float) * measure.scale
-    table["variant"] = [_label(one) for one in results.decisions]
-    worth = first["worth"] * measure.scale
-    return studies.draw_forest(table, measure.title, measure.unit, measure.digits, worth, first["better"])
+    table["variant"] = [_label(one) for one in shown]
+    worth = shown[0]["worth"] * measure.scale
+    return studies.draw_forest(table, measure.title, measure.unit, measure.digits, worth, shown[0]["better"])
 
 
 def _label(one: dict[str, Any]) -> str:
@@ -33,7 +34,7 @@ def _label(one: dict[str, Any]) -> str:
 def slopes(results: Results) -> Figure:
     """Return the paired slopes of the measure that decides: of each variant the seeds that both arms finished."""
     wide = results.trials.pivot_table(results.deciding, "seed", "variant", dropna=False)
-    pairs = {_label(one): wide[[one["baseline"], one["variant"]]].dropna() for one in results.decisions}
+    pairs = {_label(one): wide[[one["baseline"], one["variant"]]].dropna() for one in results.with_interval}
     one = MEASURES[results.deciding]
     values = {name: one.scale * pair.to_numpy() for name, pair in pairs.items()}
     title = one.title + (" in %" if one.unit == "points" else "")

@@ -15,6 +15,25 @@ def trials_told(results: Results) -> str:
     return f"{trials:,} trials, {f'{failed:,} of them failed' if failed else 'none failed'}."
 
 
+def power_told(results: Results) -> str:
+    """Return the smallest effect that the seeds can show, and how much pairing them helps; empty where unknown."""
+    unit = MEASURES[results.deciding].unit
+    effects = [one["smallest_effect"] for one in results.decisions if one["smallest_effect"] is not None]
+    correlations = [one["correlation"] for one in results.decisions if one["correlation"] is not None]
+    sentences = []
+    if effects:
+        size = _range(told(min(effects), results.deciding), told(max(effects), results.deciding))
+        sentences.append(f"The smallest effect that these seeds can show, four times in five, is {size} {unit}".strip())
+    if correlations:
+        low, high = (f"{value:.2f}" for value in (min(correlations), max(correlations)))
+        sentences.append(f"Over the seeds the arms of a pair correlate by {_range(low, high)}")
+    return " ".join(f"{sentence}." for sentence in sentences)
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
 def summary(results: Results) -> str:
     """Return a study in short as Markdown: its question, its claim, its verdicts, its arms."""
     study = results.verdicts
@@ -23,6 +42,7 @@ def summary(results: Results) -> str:
     parts = [f"# {plain(study['study'])}", plain(study["question"])]
     parts += [f"The article's claim: {plain(study['claim'])}"] if study["claim"] else []
     parts += ["\n".join(f"- {line}" for line in lines)] if lines else []
+    parts += [power_told(results)] if power_told(results) else []
     parts += [trials_told(results), f"By {MEASURES[results.deciding].title}:", table_markdown(arm_table(results))]
     parts += [table_markdown(reference_table(results))] if study["reference"] else []
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"

@@ -29,6 +29,11 @@ class Results:
         """The verdicts by the measure that decides."""
         return [one for one in self.verdicts["verdicts"] if one["measure"] == self.deciding]
 
+    @property
+    def with_interval(self) -> list[dict[str, Any]]:
+        """The verdicts by the measure that decides, but for variants of which too few trials came to an end."""
+        return [one for one in self.decisions if one["low"] is not None]
+
 
 def read(folder: Path) -> Results:
     """Return the results that lie in a folder."""
@@ -71,6 +76,7 @@ def verdict_table(results: Results) -> pd.DataFrame:
             "difference": told(one["difference"], one["measure"], "+"),
             "95 % low": told(one["low"], one["measure"], "+"),
             "95 % high": told(one["high"], one["measure"], "+"),
+            "verdict": one["verdict"],
             "new images low": told(one["low_new"], one["measure"], "+"),
             "new images high": told(one["high_new"], one["measure"], "+"),
             "p": _number(one["p"], ".2g"),
@@ -83,7 +89,6 @@ def verdict_table(results: Results) -> pd.DataFrame:
             "correlation": _number(one["correlation"]),
             "would matter": told(one["worth"], one["measure"]),
             "smallest effect": told(one["smallest_effect"], one["measure"]),
-            "verdict": one["verdict"],
         }
         for one in results.verdicts["verdicts"]
     )
@@ -132,4 +137,6 @@ def trial_table(results: Results) -> pd.DataFrame:
         for name in MEASURES
         if results.trials[name].notna().any()
     }
-    return results.trials[["variant", "seed"]].astype(str).assign(**scores, failed=results.trials["failed"])
+    return (
+        results.trials[["variant", "seed"]].astype(str).assign(**scores, **{"failed because": results.trials["failed"]})
+    )
