@@ -75,18 +75,20 @@ def draw_slopes(pairs: Mapping[str, NDArray[np.floating]], measure: str, better:
     """Draw, for each variant, a line a seed from the baseline's value to the variant's: arrays (seeds, 2)."""
     columns = min(len(pairs), 4)
     rows = ceil(len(pairs) / columns)
-    figure, axes = style.canvas(rows, columns, height=0.7 + 2.4 * rows)
+    titles = [fill(name, 20) for name in pairs]
+    lines = max(title.count("\n") + 1 for title in titles)
+    figure, axes = style.canvas(rows, columns, height=0.5 + (2.2 + 0.15 * lines) * rows)
     figure.suptitle("Each line a seed; blue: better, orange, dashed: worse, grey: equal; black, thick: the mean")
     for place in axes.flat[len(pairs) :]:
         place.set_axis_off()
-    for place, (name, values) in zip(axes.flat, pairs.items(), strict=False):
+    for place, title, values in zip(axes.flat, titles, pairs.values(), strict=False):
         gains = (values[:, 1] - values[:, 0]) * (1 if better == "higher" else -1)
         for pair, gain in zip(values, gains, strict=True):
             colour, line = {1: (style.BLUE, "-"), -1: (style.ORANGE, "--"), 0: (style.GREY, "-")}[int(np.sign(gain))]
             place.plot([0, 1], pair, marker=".", color=colour, linestyle=line, linewidth=1)
         place.plot([0, 1], values.mean(axis=0), color="black", linewidth=3)
-        place.set(title=fill(name, 20), xlim=(-0.3, 1.3))
+        place.set(title=title, xlim=(-0.3, 1.3))
         place.set_xticks([0, 1], ["baseline", "variant"])
     for place in axes[:, 0]:
-        place.set_ylabel(fill(measure, 34))
+        place.set_ylabel(fill(measure, 26))
     return figure

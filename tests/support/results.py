@@ -84,7 +84,9 @@ def scores(accuracy: float, random: np.random.Generator) -> dict[str, float]:
     loss = round(-0.13 * np.log10(1 - accuracy) ** -1 + 0.02 + random.normal(0, 0.002), 6)
     auroc = 0.9 + 0.02 * -np.log10(1 - accuracy) + random.normal(0, 0.003)
     values = [accuracy, loss, accuracy - 0.001, loss + 0.004, accuracy - 0.01, loss + 0.05, auroc, 0.96, 0.65]
-    return dict(zip(MEASURES, [*(round(float(value), 6) for value in values), round(accuracy - 0.3, 6)], strict=True))
+    return dict(
+        zip(MEASURES, [*(round(float(value), 6) for value in values), round(0.8 * accuracy - 0.1, 6)], strict=True)
+    )
 
 
 def verdict(trials: pd.DataFrame, arm: str, measure: str, better: str, worth: float) -> dict[str, Any]:
