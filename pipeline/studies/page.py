@@ -44,6 +44,7 @@ def render_study(results: Results, seconds: pd.DataFrame | None) -> str:
                 for name, arm in arms.items()
             },
             "verdicts": tables.verdict_table(results),
+            "short_verdicts": tables.short_verdict_table(results),
             "arms": tables.arm_table(results),
             "reference": tables.reference_table(results),
             "trials": tables.trial_table(results),

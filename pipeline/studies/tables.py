@@ -94,6 +94,25 @@ def verdict_table(results: Results) -> pd.DataFrame:
     )
 
 
+def short_verdict_table(results: Results) -> pd.DataFrame:
+    """Return of every verdict what fits on a page."""
+    return pd.DataFrame(
+        {
+            "measure": row["measure"],
+            "variant": row["variant"] + ("" if row["against"] == "baseline" else f", against {row['against']}"),
+            "difference": f"{row['difference']} [{row['95 % low']}, {row['95 % high']}]" if row["difference"] else "",
+            "new images": f"[{row['new images low']}, {row['new images high']}]" if row["new images low"] else "",
+            "would matter": row["would matter"],
+            "verdict": row["verdict"],
+            "p": row["p (Holm)"],
+            "better in": row["better in"],
+            "smallest effect": row["smallest effect"],
+            "correlation": row["correlation"],
+        }
+        for row in verdict_table(results).to_dict("records")
+    )
+
+
 def arm_table(results: Results) -> pd.DataFrame:
     """Return each arm's mean of the deciding measure, the lowest and highest, its seeds and its failed trials."""
     rows = []

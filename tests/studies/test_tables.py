@@ -44,6 +44,15 @@ def test_every_verdict_is_a_row_with_its_numbers_on_its_measures_scale(name):
         assert (row["new images low"] == "") == (one["low_new"] is None)
 
 
+def test_the_short_table_has_the_numbers_of_the_long_one_and_no_bracket_where_there_is_no_interval():
+    results = STUDIES["kernels"]
+    long, short = (make(results).to_dict("records") for make in (tables.verdict_table, tables.short_verdict_table))
+    for whole, row in zip(long, short, strict=True):
+        assert row["difference"] == f"{whole['difference']} [{whole['95 % low']}, {whole['95 % high']}]"
+        assert (row["new images"] == "") == (whole["new images low"] == "")
+        assert row["p"] == whole["p (Holm)"]
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_arm_has_its_mean_between_its_lowest_and_its_highest_over_the_trials_that_did_not_fail(name):
     results = STUDIES[name]
