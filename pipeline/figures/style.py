@@ -18,6 +18,7 @@ from pipeline.data import files
 
 # Okabe and Ito's palette, told apart by colour-blind readers too
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7F7F7F"
+SERIES = ["#000000", BLUE, ORANGE, GREEN, "#CC79A7", "#56B4E9", "#E69F00"]  # without the yellow: too light for a line
 WIDTH = 8.0  # inches, the text column of the report
 
 mpl.rcdefaults()  # whatever the user's matplotlibrc says: other fonts, faces or dots an inch are other bytes
@@ -35,6 +36,7 @@ mpl.rcParams.update(
         "text.parse_math": False,  # a dollar in a class's name is a dollar
         "image.cmap": "gray",
         "image.interpolation": "none",
+        "svg.hashsalt": "convscope",  # else the names inside an SVG are random
     }
 )
 
@@ -129,8 +131,14 @@ def write_numbers(
         axes.text(column, row, form.format(value), ha="center", va="center", color=colour)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, the same bytes for the same figure."""
+def encode(figure: Figure, form: Literal["png", "svg"]) -> bytes:
+    """Return a figure as a file's content, the same bytes for the same figure."""
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", metadata={"Software": None})
-    files.write_bytes(path, picture.getvalue())
+    stamps = {"png": ["Software"], "svg": ["Creator", "Date"]}[form]
+    figure.savefig(picture, format=form, metadata=dict.fromkeys(stamps))
+    return picture.getvalue()
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG."""
+    files.write_bytes(path, encode(figure, "png"))

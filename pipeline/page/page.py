@@ -18,21 +18,37 @@ ARTICLE = {
 
 def picture(path: Path, alt: str, caption: str = "") -> Markup:
     """Return a figure element with the PNG file inside it."""
-    data = base64.b64encode(path.read_bytes()).decode()
+    return embed(path.read_bytes(), "image/png", alt, caption)
+
+
+def embed(content: bytes, media_type: str, alt: str, caption: str = "") -> Markup:
+    """Return a figure element with a picture inside it."""
     text = Markup("<figcaption>{}</figcaption>").format(caption) if caption else ""
-    return Markup('<figure><img src="data:image/png;base64,{}" alt="{}">{}</figure>').format(data, alt, text)
+    return Markup('<figure><img src="{}" alt="{}">{}</figure>').format(data_url(content, media_type), alt, text)
 
 
-def render(content: dict[str, Any]) -> str:
-    """Return the page. Raises jinja2.UndefinedError where the template names what `content` lacks."""
+def data_url(content: bytes, media_type: str) -> str:
+    """Return an address that holds the content itself."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def render(content: dict[str, Any], template: Path = TEMPLATE) -> str:
+    """Return a page from its template, which may extend base.html.jinja.
+
+    Raises jinja2.UndefinedError where the template names what `content` lacks.
+    """
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader([TEMPLATE.parent, template.parent]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.globals["picture"] = picture
     environment.filters["thousands"] = thousands
     environment.filters["number"] = number
     environment.filters["percent"] = percent
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(content) + "\n"
+    return environment.get_template(template.name).render(content) + "\n"
 
 
 def thousands(value: int) -> str:

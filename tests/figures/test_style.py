@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from pipeline.figures import kernels as kernel_figures
 from pipeline.figures import network as network_figures
 from pipeline.figures import predictions, style
+from pipeline.figures import studies as study_figures
+from pipeline.figures import trials as trial_figures
 from pipeline.kernel_demo import max_pool
 from pipeline.metrics.edges import filter_response
 from pipeline.network.kernels import LAPLACIAN, random_kernels
@@ -86,6 +88,53 @@ def edge_auroc(count: int) -> Figure:
     return kernel_figures.draw_edge_auroc({name: numbers().random(count) for name in names})
 
 
+LONG = "early stopping after three epochs without a lower validation loss, of at most forty"
+
+
+def arms(count: int) -> list[str]:
+    return [f"{number}: {(LONG, 'L1', 'frozen random kernels of both signs')[number % 3]}" for number in range(count)]
+
+
+def forest(count: int) -> Figure:
+    middles = numbers().normal(0, 0.5, count) * (200 if count == 8 else 1)  # eight reach over a logarithmic scale
+    table = pd.DataFrame({"variant": arms(count), "difference": middles, "low": middles - 0.1, "high": middles + 0.1})
+    verdicts = ["cannot tell", "better; whether by enough to matter is open", "worse, by more than matters"]
+    table["verdict"] = [verdicts[number % 3] for number in range(count)]
+    table = table.assign(low_new=np.nan if count == 1 else middles - 0.2, high_new=middles + 0.2)
+    return study_figures.draw_forest(table, "test accuracy", "points", 2, 0.2, "higher")
+
+
+def slopes(count: int) -> Figure:
+    pairs = {name: numbers().random((8, 2)) for name in arms(count)}
+    return study_figures.draw_slopes(pairs, "accuracy on test images moved by up to 4 pixels", "higher")
+
+
+def time(count: int) -> Figure:
+    table = pd.DataFrame({"arm": np.repeat(arms(count), 4), "seconds": np.arange(4 * count) + 3})
+    return trial_figures.draw_time(table.assign(value=numbers().random(4 * count) * 0.9), "test accuracy", share=True)
+
+
+def spread(count: int) -> Figure:
+    table = pd.DataFrame({"variant": np.repeat(arms(count), 3), "epoch": [1, 2, 3] * count})
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        means = numbers().random(3 * count)
+        table = table.assign(**{f"{name}_{which}": means for which in ("mean", "lowest", "highest")})
+    published = pd.DataFrame({"measure": "val_loss", "epoch": [1, 2], "published": [0.5, 0.4]})
+    return trial_figures.draw_spread(table, published if count == 1 else None)
+
+
+def separation(count: int) -> Figure:
+    table = pd.DataFrame({"study": np.repeat(arms(count), 4), "auroc": numbers().random(4 * count)})
+    return trial_figures.draw_separation(table.assign(accuracy=np.linspace(0.1, 0.99, 4 * count)), -0.5)
+
+
+def setting(count: int) -> Figure:
+    table = pd.DataFrame({"value": 1000 * 2 ** np.arange(count + 1), "mean": np.linspace(0.8, 0.97, count + 1)})
+    return trial_figures.draw_setting(
+        table.assign(lowest=table["mean"] - 0.01, highest=table["mean"] + 0.01), "prepare.train_size", "accuracy", True
+    )
+
+
 DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classes ...) for which it is drawn
     "draw_random": (random, [1, 3, 10, 32]),
     "draw_edge": (lambda _: kernel_figures.draw_edge(IMAGE, LAPLACIAN, EDGES, 0.86), [1]),
@@ -99,11 +148,17 @@ DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classe
     "draw_activations": (activations, [1, 3, 10, 32]),
     "draw_followed": (followed, [1, 3, 5, 7]),
     "draw_edge_auroc": (edge_auroc, [1, 3, 10, 32]),
+    "draw_forest": (forest, [1, 2, 3, 5, 8, 9]),
+    "draw_slopes": (slopes, [1, 2, 3, 5, 9]),
+    "draw_time": (time, [1, 3, 10]),
+    "draw_spread": (spread, [1, 3, 10]),
+    "draw_separation": (separation, [1, 3, 11]),
+    "draw_setting": (setting, [1, 5]),
 }
 
 
 def test_every_drawing_function_of_the_project_is_drawn_here():
-    modules = (kernel_figures, network_figures, predictions)
+    modules = (kernel_figures, network_figures, predictions, study_figures, trial_figures)
     assert {name for module in modules for name in vars(module) if name.startswith("draw_")} == set(DRAWN)
 
 
@@ -149,6 +204,13 @@ def test_a_figure_saves_to_the_same_bytes_again_without_time_or_software(tmp_pat
     once, twice = ((tmp_path / f"{name}.png").read_bytes() for name in ("once", "twice"))
     assert once == twice
     assert not [mark for mark in (b"tIME", b"tEXt", b"zTXt", b"iTXt") if mark in once]
+
+
+def test_an_svg_has_the_same_bytes_again_without_time_or_software():
+    once, twice = (style.encode(study_figures.draw_slopes({"a": np.eye(2)}, "x", "higher"), "svg") for _ in range(2))
+    assert once == twice
+    assert b"<dc:date>" not in once
+    assert b"Matplotlib v" not in once
 
 
 @pytest.mark.parametrize(
