@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 from pipeline.config import paths
 from pipeline.data import files, prepared
 from pipeline.metrics.scores import score, softmax
+from pipeline.metrics.shifts import shift_accuracy_by_image
 from pipeline.metrics.statistics import confusion_matrix
 from pipeline.network import saving
-from pipeline.network.fused import logits
+from pipeline.network.fused import predictor
 from pipeline.network.inspect import activations
 from pipeline.tracking.stage import stage
 
@@ -48,9 +49,11 @@ def main() -> None:
         test = prepared.load("test")
         index = prepared.choose(settings.image, test.images, settings.seed, "evaluate.image")
         network = saving.load(paths.MODEL)
-        probabilities = softmax(logits(network, np.asarray(test.images)))
+        images = np.asarray(test.images)
+        logits = predictor(network, len(images))
+        probabilities = softmax(logits(images))
         predicted = probabilities.argmax(axis=1).astype(np.uint8)
-        maps = activations(network, np.asarray(test.images[index]))
+        maps = activations(network, images[index])
         files.write_arrays(paths.ACTIVATIONS, image=np.array(index), **maps)
         files.write_arrays(paths.PREDICTIONS, probabilities=probabilities, predicted=predicted, labels=test.labels)
         names = prepared.class_names()
@@ -60,7 +63,8 @@ def main() -> None:
         table = per_class(confusion_matrix(test.labels, predicted, len(names)), names)
         files.write_text(paths.CLASSES, table.to_csv(index=False))
         protocol = {"test_set": prepared.TEST_SET[run.params.prepare.validation]}
-        scores = score(probabilities, test.labels)
+        shifted = shift_accuracy_by_image(images, test.labels, lambda moved: logits(moved).argmax(axis=1))
+        scores = score(probabilities, test.labels) | {"shift_4_accuracy": float(shifted.mean(dtype=np.float64))}
         files.write_json(paths.metrics("evaluate"), scores | protocol | {"evaluate_image": index})
 
 

@@ -1,12 +1,16 @@
-"""The measures of each class against counting by hand."""
+"""The measures of each class against counting by hand; the stage on the finished clone."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.clones import Clone
 
 from pipeline import evaluate
+from pipeline.data import files
+from pipeline.metrics.shifts import shift_accuracy_by_image
 from pipeline.metrics.statistics import confusion_matrix
+from pipeline.network import saving
 
 CLASSES = 4
 
@@ -39,3 +43,12 @@ def test_the_names_of_classes_sort_as_the_classes_do(count, digits):
 
 def test_the_digits_are_named_by_themselves():
     assert evaluate.in_order([str(digit) for digit in range(10)]) == [str(digit) for digit in range(10)]
+
+
+@pytest.mark.slow
+def test_the_stage_measures_the_saved_network_on_moved_test_images(finished: Clone):
+    network = saving.load(finished.folder / "models/model.keras")
+    images, labels = (np.load(finished.folder / f"data/prepared/test_{kind}.npy") for kind in ("images", "labels"))
+    shares = shift_accuracy_by_image(images, labels, lambda moved: network.predict(moved, verbose=0).argmax(axis=1))
+    measured = files.read_json(finished.folder / "metrics/evaluate.json")["shift_4_accuracy"]
+    assert measured == pytest.approx(shares.mean(), abs=0.001)  # of 3,200 answers, where rounding might turn one

@@ -6,6 +6,7 @@ product of their shares, and its random numbers need 8 or 16 bits, not 32. A qua
 cache from one layer to the next. The figures are in benchmarks/README.md.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -99,8 +100,13 @@ def fused(network: keras.Model, parts: int) -> keras.Model:
 
 def logits(network: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return a network's logits (n, classes) of images (n, height, width), each counted once."""
-    fast = fused(network, micro_batches(PREDICTED_AT_ONCE, len(images)))
-    return fast.predict(images, batch_size=PREDICTED_AT_ONCE, verbose=0)  # type: ignore[no-any-return]
+    return predictor(network, len(images))(images)
+
+
+def predictor(network: keras.Model, *counts: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Return what `logits` computes as a function of the images, for splits of so many, whose graph is made once."""
+    fast = fused(network, micro_batches(PREDICTED_AT_ONCE, *counts))
+    return lambda images: fast.predict(images, batch_size=PREDICTED_AT_ONCE, verbose=0)
 
 
 def _reordered(network: keras.Model) -> keras.Model:

@@ -18,6 +18,7 @@ from pipeline.network.fused import (
     fused,
     logits,
     micro_batches,
+    predictor,
 )
 
 MODEL = SETTINGS.model
@@ -151,6 +152,14 @@ def test_every_image_has_its_logits_however_many_there_are(count: int):
     original = network(batch_normalization=True)
     images = np.random.default_rng(count).integers(0, 256, (count, *SIZE), np.uint8)
     np.testing.assert_allclose(softmax(logits(original, images)), original.predict(images, verbose=0), atol=1e-6)
+
+
+def test_a_predictor_answers_splits_of_several_sizes_as_logits_does():
+    original = network()
+    images = np.random.default_rng(0).integers(0, 256, (600, *SIZE), np.uint8)
+    answer = predictor(original, 600, 9)
+    for split in (images, images[:9], images):
+        np.testing.assert_allclose(answer(split), logits(original, split), atol=1e-6)
 
 
 def test_batch_normalisation_in_parts_learns_what_it_learns_from_the_whole_batch():

@@ -40,6 +40,7 @@ METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing e
         "test_accuracy_low": 0.8711,
         "test_accuracy_high": 0.9956,
         "test_images": 40,
+        "shift_4_accuracy": 0.5125,
         "wrong": 1,
         "evaluate_image": 9,
         "test_set": prepared.TEST_SET["holdout"],
@@ -187,6 +188,15 @@ def test_the_page_warns_where_the_score_stands_if_and_only_if_the_test_set_valid
     assert page.values("class").count("warning") == (3 if validation == "test" else 0)
     assert ("used for validation" in page.text) == (validation == "test")
     assert ("unseen until this evaluation" in page.text) == (validation == "holdout")
+
+
+@pytest.mark.parametrize(("images", "moved"), [(40, "40"), (1000, "1,000"), (10_000, "1,000")])
+def test_the_page_tells_how_many_moved_images_are_right_beside_the_score(content, images, moved):
+    content["metrics"]["evaluate"]["test_images"] = images
+    said = (
+        f"Of {moved} test images, each moved 16 times at random by up to 4 pixels up or down and left or right, it gets"
+    )
+    assert f"{said} 51.25 % right." in rendered(content).text
 
 
 def test_settings_are_text_and_never_markup(content):
