@@ -55,7 +55,9 @@ def test_an_unfinished_run_of_another_publisher_is_left_alone_for_an_hour(client
 
 
 def test_a_finished_run_stays_whatever_failed_before_it(client: MlflowClient) -> None:
-    runs = {status: begun(client, "x", status, start) for start, status in enumerate(["FAILED", "KILLED", "FINISHED"])}
+    runs = {
+        status: begun(client, "x", status, start) for start, status in enumerate(["FAILED", "KILLED", "FINISHED"], 1)
+    }
     for status, run in runs.items():
         client.set_terminated(run.info.run_id, status)
     home = runs["FAILED"].info.experiment_id
@@ -70,7 +72,7 @@ def test_a_finished_run_stays_whatever_failed_before_it(client: MlflowClient) ->
 def test_a_search_finds_every_run_however_many_pages_they_fill(
     client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs = [begun(client, str(number), "somebody", number) for number in range(7)]
+    runs = [begun(client, str(number), "somebody", number) for number in range(1, 8)]
     monkeypatch.setattr(single, "PAGE", 3)
     found = single.search(client, runs[0].info.experiment_id)
     assert [run.info.run_id for run in found] == [run.info.run_id for run in runs]
