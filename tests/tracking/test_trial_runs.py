@@ -69,6 +69,7 @@ def test_a_trials_run_holds_its_settings_curves_scores_and_seconds(client: Mlflo
     history = client.get_metric_history(run.info.run_id, "val_loss")
     assert [(point.step, point.value) for point in history] == [(1, 0.3), (2, 0.4)]
     assert run.data.metrics["seconds"] == 3.5
+    assert run.info.end_time - run.info.start_time == 3500
     assert "misclassification_auroc" not in run.data.metrics
 
 
