@@ -2,10 +2,8 @@
 
 from pipeline.config import paths
 from pipeline.data import files
-from pipeline.tracking import client, experiment, publication
+from pipeline.tracking import client, experiment, publication, single
 from pipeline.tracking.stage import stage
-
-DONE = {"written": "written", "mended": "had lost files; they are written again", "found": "holds this content already"}
 
 
 def main() -> None:
@@ -18,7 +16,7 @@ def main() -> None:
                 raise stopped
             run_id, done = publication.publish(store, content)
         files.write_json(paths.PUBLISHED, {"content": content.key})
-        print(f"publish: run {run_id} {DONE[done]}")
+        print(f"publish: run {run_id} {single.DONE[done]}")
 
 
 if __name__ == "__main__":

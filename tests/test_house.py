@@ -203,6 +203,10 @@ NAMED: dict[str, set[str]] = {
     "pipeline.tracking.experiment": {"pandas"},
     "pipeline.tracking.mlflow_model": {"mlflow"},
     "pipeline.tracking.publication": {"mlflow"},
+    "pipeline.tracking.single": {"mlflow"},
+    "pipeline.tracking.studies": {"pandas"},
+    "pipeline.tracking.study_runs": {"mlflow"},
+    "pipeline.tracking.trial_runs": {"mlflow"},
     "pipeline.commands.ui": {"mlflow"},
 }
 
@@ -224,7 +228,7 @@ def test_the_readmes_tree_is_the_package() -> None:
     stages = re.search(r"^  ((?:\w+\.py ?)+)$", tree, re.MULTILINE)
     assert stages
     assert stages[1].split() == [f"{stage}.py" for stage in STAGES]
-    folders = dict(re.findall(r"^  (\w+)/ +([\w ]+?):", tree, re.MULTILINE))
+    folders = dict(re.findall(r"^  (\w+)/ +([\w\s]+?):", tree, re.MULTILINE))
     assert folders.keys() == FOLDERS
     for folder, modules in folders.items():
         assert set(modules.split()) == {name.split(".")[-1] for name in MODULES if folder_of(name) == folder}

@@ -28,6 +28,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 STAGES = "convscope-stages"  # the MLflow experiment with a run for every execution of a stage
 EXPERIMENTS = store.EXPERIMENTS
+TRIALS = "convscope-trials"  # the one with a run for every trial, whichever studies it is of
+STUDIES = "convscope-studies"  # the one with a run for every result of a study
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 # what a store that answers says of a run that it will never take, one that somebody deleted, say
 REFUSALS = ("INVALID_PARAMETER_VALUE", "INVALID_STATE")
@@ -48,9 +50,9 @@ def connect() -> MlflowClient:
             with store.lock(), gc_paused():  # MLflow loads SQLAlchemy here
                 _create(store.database())
                 store.follow_the_project()
-                client = _with_experiments(place, store.artifacts())
+                client = _with_experiments(place)
         else:
-            client = _with_experiments(place, None)
+            client = _with_experiments(place)
     except STORE_ERRORS as error:
         raise store.out_of_reach(error, "" if store.is_local() else store.START_IT) from None
     mlflow.set_tracking_uri(place)
@@ -128,7 +130,7 @@ def _begin(client: MlflowClient, pending: PendingRun) -> None:
         pending.save()
         found = [client.create_run(experiment, start_time=pending.start_time, tags=tags, run_name=pending.stage)]
     run_id = found[0].info.run_id
-    log_params(client, run_id, pending.params)
+    client.log_batch(run_id, params=as_params(pending.params))
     inputs = [
         DatasetInput(Dataset(name=path, digest=digest, source_type="dvc", source=path))
         for path, digest in pending.inputs.items()
@@ -139,10 +141,26 @@ def _begin(client: MlflowClient, pending: PendingRun) -> None:
     pending.save()
 
 
-def log_params(client: MlflowClient, run_id: str, settings: dict[str, Any]) -> None:
-    """Log settings as params; a list as YAML writes it, a missing value as null."""
-    as_text = {key: "null" if value is None else str(value) for key, value in settings.items()}
-    client.log_batch(run_id, params=[Param(key, value) for key, value in as_text.items()])
+def as_params(settings: dict[str, Any]) -> list[Param]:
+    """Return settings as params; a list as YAML writes it, a missing value as null."""
+    return [Param(key, "null" if value is None else str(value)) for key, value in settings.items()]
+
+
+def home(client: MlflowClient, name: str) -> str:
+    """Return the id of an MLflow experiment, which is made where it does not exist yet, and restored where deleted."""
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        place = str(store.artifacts() / name) if store.is_local() else None
+        try:
+            return str(client.create_experiment(name, artifact_location=place))
+        except MlflowException:
+            # on a server, which our lock does not cover, another process may have been first
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
+                raise
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def _create(database: Path) -> None:
@@ -159,17 +177,8 @@ def _create(database: Path) -> None:
     unfinished.replace(database)
 
 
-def _with_experiments(place: str, artifacts: Path | None) -> MlflowClient:
+def _with_experiments(place: str) -> MlflowClient:
     client = MlflowClient(place)
     for name in (EXPERIMENTS, STAGES):
-        experiment = client.get_experiment_by_name(name)
-        if experiment is None:
-            try:
-                client.create_experiment(name, artifact_location=str(artifacts / name) if artifacts else None)
-            except MlflowException:
-                # on a server, which our lock does not cover, another process may have been first
-                if client.get_experiment_by_name(name) is None:
-                    raise
-        elif experiment.lifecycle_stage == "deleted":
-            client.restore_experiment(experiment.experiment_id)
+        home(client, name)
     return client

@@ -1,4 +1,4 @@
-"""The one complete run of a content in MLflow: written, found again, mended, kept single among many publishers."""
+"""The one complete run of a content in MLflow: written, found again, mended."""
 
 import json
 import shutil
@@ -8,33 +8,27 @@ from pathlib import Path
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
-from mlflow.exceptions import MlflowException
 
 from pipeline.config import paths, repository
 from pipeline.data import prepared
 from pipeline.tracking import client as tracking_client
 from pipeline.tracking import experiment as experiments
-from pipeline.tracking import lineage, mlflow_model, store
+from pipeline.tracking import lineage, mlflow_model, single, store
 from pipeline.tracking.experiment import Experiment
 from pipeline.tracking.outbox import now
-
-ABANDONED = 60 * 60 * 1000  # milliseconds after which an unfinished run is nobody's work any more
 
 
 def publish(client: MlflowClient, experiment: Experiment) -> tuple[str, str]:
     """Return the id of the one complete run of this content, and what was done: written, mended or found.
 
-    Others may publish the same content to the same store at the same time, and no lock is common to all. So each
-    finishes its run and then looks: of all finished runs of a content the one with the smallest start time and id
-    stays, and whoever looks withdraws the others. That one is never withdrawn, since it is the smallest in every look,
-    and the last to finish sees all.
+    Others may publish the same content to the same store at the same time: pipeline/tracking/single.py says who stays.
     """
     home = client.get_experiment_by_name(tracking_client.EXPERIMENTS).experiment_id
     with store.lock():
-        withdraw_unfinished(client, home)
-        standing = keep_first(client, home, experiment.key)
+        single.withdraw_unfinished(client, home)
+        standing = single.keep_first(client, home, experiment.key)
         if standing and not mlflow_model.find(client, standing):
-            withdraw(client, standing)
+            single.withdraw(client, standing)
         elif standing:
             return standing.info.run_id, "mended" if log_files(client, standing, experiment) else "found"
         producers = find_producers(client, experiment)
@@ -51,52 +45,13 @@ def publish(client: MlflowClient, experiment: Experiment) -> tuple[str, str]:
         run = client.create_run(home, run_name=name, tags=tags, start_time=now())
         log_numbers(client, run.info.run_id, experiment, producers)
         log_files(client, run, experiment, producers)
-        if standing := keep_first(client, home, experiment.key):  # somebody else was faster
-            withdraw(client, run)
-            return standing.info.run_id, "found"
-        client.set_terminated(run.info.run_id, "FINISHED", end_time=now())
-        kept = keep_first(client, home, experiment.key) or run
+        kept = single.finish(client, run)
     return kept.info.run_id, "written" if kept.info.run_id == run.info.run_id else "found"
-
-
-def withdraw_unfinished(client: MlflowClient, home: str) -> None:
-    """Withdraw runs that a publisher of this repository left unfinished, and those of others after an hour.
-
-    Those that were withdrawn before are among them when somebody restores their experiment.
-    """
-    for run in client.search_runs([home], "attributes.status != 'FINISHED'"):
-        is_own = run.data.tags.get("publisher") == store.publisher()
-        if "content" in run.data.tags and (is_own or now() - run.info.start_time > ABANDONED):
-            withdraw(client, run)
-
-
-def keep_first(client: MlflowClient, home: str, content: str) -> Run | None:
-    """Return the finished run of a content that stays, if there is one, and withdraw the others."""
-    finished = client.search_runs([home], f"tags.content = '{content}' and attributes.status = 'FINISHED'")
-    first, *others = sorted(finished, key=lambda run: (run.info.start_time, run.info.run_id)) or [None]
-    for run in others:
-        withdraw(client, run)
-    return first
-
-
-def withdraw(client: MlflowClient, run: Run) -> None:
-    """Delete a run and its model, both marked so that neither counts when its experiment is restored.
-
-    Another publisher may do the same at the same time.
-    """
-    try:
-        client.set_terminated(run.info.run_id, "KILLED", end_time=run.info.end_time or now())
-        for model in client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"):
-            client.delete_logged_model(model.model_id)
-        client.delete_run(run.info.run_id)
-    except MlflowException as error:
-        if error.error_code not in (*tracking_client.REFUSALS, "RESOURCE_DOES_NOT_EXIST"):
-            raise
 
 
 def log_numbers(client: MlflowClient, run_id: str, experiment: Experiment, producers: dict[str, Run]) -> None:
     """Log settings, curves, metrics, and the seconds of each stage."""
-    tracking_client.log_params(client, run_id, experiment.settings)
+    client.log_batch(run_id, params=tracking_client.as_params(experiment.settings))
     time = now()
     curves = [
         Metric(name, float(row[name]), time, int(row["epoch"]))
@@ -105,8 +60,8 @@ def log_numbers(client: MlflowClient, run_id: str, experiment: Experiment, produ
     ]
     client.log_batch(run_id, metrics=curves)
     seconds = {f"seconds/{name}": run.data.metrics["seconds"] for name, run in producers.items()}
-    single = {name: value for name, value in experiment.metrics.items() if name not in experiment.curves.columns}
-    client.log_batch(run_id, metrics=[Metric(name, value, time, 0) for name, value in (single | seconds).items()])
+    others = {name: value for name, value in experiment.metrics.items() if name not in experiment.curves.columns}
+    client.log_batch(run_id, metrics=[Metric(name, value, time, 0) for name, value in (others | seconds).items()])
 
 
 def log_files(client: MlflowClient, run: Run, experiment: Experiment, producers: dict[str, Run] | None = None) -> bool:

@@ -1,6 +1,5 @@
 """One complete run a content: refused, found, mended, taken back, whoever else publishes at the same time."""
 
-import itertools
 import shutil
 import signal
 import sqlite3
@@ -9,12 +8,8 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Run
 from support.clones import Clone, client_of, commit, complete_rows, copy_of, rows
 from support.processes import free_port, serve, stop
-
-from pipeline.tracking import publication, store
-from pipeline.tracking.outbox import now
 
 pytestmark = pytest.mark.slow
 PUBLISH = ("python", "-m", "pipeline.publish")
@@ -161,48 +156,6 @@ def test_a_publish_that_is_killed_leaves_neither_run_nor_model_behind(copy: Clon
     assert complete_rows(copy) == {row.data.tags["content"]}
     (row,) = rows(copy)
     assert models(copy) == [row.outputs.model_outputs[0].model_id]
-
-
-@pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    """A store of its own, with one experiment."""
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    client = MlflowClient(f"sqlite:///{tmp_path / 'own.db'}")
-    client.create_experiment("convscope", str(tmp_path / "artifacts"))
-    return client
-
-
-def begun(client: MlflowClient, content: str, publisher: str, start_time: int) -> Run:
-    """A run that a publisher has begun."""
-    home = client.get_experiment_by_name("convscope").experiment_id
-    return client.create_run(home, start_time=start_time, tags={"content": content, "publisher": publisher})
-
-
-def test_however_publishers_take_turns_the_first_run_alone_stays(client: MlflowClient) -> None:
-    turns = sorted(set(itertools.permutations(["a", "a", "b", "b", "c", "c"])))  # each finishes, then looks
-    for content, order in enumerate(turns):
-        runs = {who: begun(client, str(content), who, start) for start, who in enumerate("abc", 1)}
-        finished: set[str] = set()
-        for who in order:
-            if who in finished:
-                publication.keep_first(client, runs[who].info.experiment_id, str(content))
-            else:
-                finished.add(who)
-                client.set_terminated(runs[who].info.run_id, "FINISHED")
-        left = client.search_runs([runs["a"].info.experiment_id], f"tags.content = '{content}'")
-        assert [run.info.run_id for run in left] == [runs["a"].info.run_id], order
-    assert len(turns) == 90
-
-
-def test_an_unfinished_run_of_another_publisher_is_left_alone_for_an_hour(client: MlflowClient) -> None:
-    hour = 60 * 60 * 1000
-    foreign = begun(client, "x", "somebody", now())
-    begun(client, "x", "somebody", now() - hour - 1)
-    begun(client, "x", store.publisher(), now())
-    by_hand = client.create_run(foreign.info.experiment_id)  # somebody's own, no run of ours
-    publication.withdraw_unfinished(client, foreign.info.experiment_id)
-    left = client.search_runs([foreign.info.experiment_id])
-    assert {run.info.run_id for run in left} == {foreign.info.run_id, by_hand.info.run_id}
 
 
 def test_four_clones_that_publish_to_one_server_at_once_leave_one_run_and_one_model(
