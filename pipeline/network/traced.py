@@ -1,7 +1,7 @@
 """Networks that learn one after another by the same traced graphs: tracing takes as long as a short training."""
 
-import pandas as pd
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config.sections import Model, Train
@@ -24,8 +24,8 @@ class TracedNetwork:
         training_images: int, validation_images: int, test_images: int,
     ) -> None:  # fmt: skip
         self.parts = micro_batches(train.batch_size, training_images, validation_images)
-        self.build = lambda: build(model, image_shape, classes)
-        network = training.compiled(self.build(), train, training_images)
+        self.layers = (model, image_shape, classes)
+        network = training.compiled(build(*self.layers), train, training_images)
         self.learner = training.learner(network, train, self.parts)
         self.learner.optimizer.build(self.learner.trainable_variables)
         self.optimizer_state = [variable.numpy().copy() for variable in self.learner.optimizer.variables]
@@ -34,7 +34,7 @@ class TracedNetwork:
     def fit(self, train: Split, validation: Split, settings: Train) -> tuple[pd.DataFrame, int]:
         """Train from what the seed of `settings` begins with; return what `training.fit` does."""
         seed_everything(settings.seed)
-        beginning = fused(self.build(), self.parts)
+        beginning = fused(build(*self.layers), self.parts)
         for variable, value in zip(self.learner.network.variables, beginning.network.variables, strict=True):
             variable.assign(value)
         for variable, state in zip(self.learner.optimizer.variables, self.optimizer_state, strict=True):

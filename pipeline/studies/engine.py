@@ -27,7 +27,11 @@ CONFIG = {
     "distributed.comm.timeouts.connect": "10s",
     "distributed.admin.system-monitor.gil.enabled": False,
 }
-ROUNDING = ("NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS")  # as pipeline/__init__.py sets them
+ROUNDING = (
+    "NPY_DISABLE_CPU_FEATURES",
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_NUM_THREADS",
+)  # as pipeline/__init__.py sets them
 
 
 @contextlib.contextmanager

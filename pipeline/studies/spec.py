@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, MinLen
-from pydantic import Field, ValidationError, model_validator
+from annotated_types import Ge, Gt, Le, MinLen
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline.config import params
 from pipeline.config.errors import UserError
@@ -18,10 +19,18 @@ from pipeline.studies.verdict import least_seeds
 FOLDER = Path("studies")
 BASE = FOLDER / "base.yaml"
 BASELINE = "baseline"
-SEEDS = ("train.seed", "prepare.seed")
+SEEDS: tuple[Literal["train.seed", "prepare.seed"], ...] = ("train.seed", "prepare.seed")
 
 Changes = dict[str, Any]
-MeasureName = Literal[tuple(MEASURES)]  # type: ignore[valid-type] # one table of names
+
+
+def _known(name: str) -> str:
+    if name not in MEASURES:
+        raise PydanticCustomError("measure", "allowed are {names}", {"names": ", ".join(MEASURES)})
+    return name
+
+
+MeasureName = Annotated[str, AfterValidator(_known)]
 
 
 class Variant(Section):
@@ -45,12 +54,12 @@ class Study(Section):
 
     question: Annotated[str, MinLen(1)]
     claim: str | None = None
-    baseline: Changes = {}
+    baseline: Changes = Field(default_factory=dict)
     variants: tuple[Variant, ...] = ()
-    seeds: Annotated[int, Ge(2), Field(le=1000)]
-    vary: Annotated[tuple[Literal[SEEDS], ...], MinLen(1)] = SEEDS
+    seeds: Annotated[int, Ge(2), Le(1000)]
+    vary: Annotated[tuple[Literal["train.seed", "prepare.seed"], ...], MinLen(1)] = SEEDS
     measures: Annotated[tuple[Measured, ...], MinLen(1)]
-    reference: dict[MeasureName, float | tuple[float, ...]] = {}
+    reference: dict[MeasureName, float | tuple[float, ...]] = Field(default_factory=dict)
     against_itself: bool = False
 
     @model_validator(mode="after")
@@ -75,8 +84,8 @@ class Study(Section):
         least = least_seeds(len(self.variants))
         if self.variants and self.seeds < least:
             raise ValueError(
-                f"seeds: found {self.seeds}; with {len(self.variants)} variants allowed are {least} and more: with fewer "
-                "no difference, however large, could be told from chance"
+                f"seeds: found {self.seeds}; with {len(self.variants)} variants allowed are {least} and more: with "
+                "fewer no difference, however large, could be told from chance"
             )
         if not self.variants and not self.reference and not self.against_itself:
             raise ValueError("variants: found none; needed is at least one, or a reference, or against_itself: true")
@@ -142,11 +151,17 @@ def _arm(path: Path, name: str, baseline: str | None, changes: Changes, against:
     known = params.flat(against)
     for key in changes:
         if key.startswith("fetch."):
-            raise UserError(f"{where}: {key}: the data cannot vary within a study; `dvc exp run -S` changes them for all")
+            raise UserError(
+                f"{where}: {key}: the data cannot vary within a study; `dvc exp run -S` changes them for all"
+            )
         if key in SEEDS:
-            raise UserError(f"{where}: {key}: a seed is no change; `seeds` says how many, `vary` which settings take them")
+            raise UserError(
+                f"{where}: {key}: a seed is no change; `seeds` says how many, `vary` which settings take them"
+            )
         if key not in known or key.split(".")[0] not in SECTIONS:
-            allowed = ", ".join(setting for setting in known if setting.split(".")[0] in SECTIONS and setting not in SEEDS)
+            allowed = ", ".join(
+                setting for setting in known if setting.split(".")[0] in SECTIONS and setting not in SEEDS
+            )
             raise UserError(f"{where}: {key}: unknown setting; allowed are {allowed}")
     try:
         settings = changed(against, changes)
