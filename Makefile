@@ -1,6 +1,6 @@
 # `make` rebuilds every number, table and figure; `make help` lists the rest.
 .DEFAULT_GOAL := repro
-.PHONY: help repro back experiments mend test test-fast test-long lint ui queue bench lock clean
+.PHONY: help repro back experiments mend test test-fast test-long lint ui queue study bench lock clean
 PYTHON ?= python3
 JOBS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -55,6 +55,10 @@ queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a tim
 	@echo "make queue: the queued experiments, $(JOBS) at a time; make experiments lists the results"
 	@python -m pipeline.commands.mend
 	@dvc exp run --run-all --jobs $(JOBS)
+
+study: .venv/complete ## answer a question of studies/ by many trials: NAME=dropout, or all; SEEDS=30, SCHEDULER=tcp://...
+	@echo "make study: the trials that were not made yet, then verdicts and pages"
+	@$(if $(SCHEDULER),DASK_SCHEDULER_ADDRESS=$(SCHEDULER)) python -m pipeline.commands.study $(NAME) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FORCE),--force)
 
 bench: .venv/complete ## time the pipeline against its peers; ONLY=cold runs one part
 	@echo "make bench: about fifty-five minutes in all; figures in benchmarks/README.md"

@@ -29,7 +29,7 @@ def confusion_matrix(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], cl
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
-def wilson_interval(hits: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(hits: float, count: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the interval in which the share that `hits` of `count` estimate lies with this confidence.
 
     Wilson, Journal of the American Statistical Association 22 (1927).

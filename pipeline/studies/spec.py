@@ -12,9 +12,9 @@ from pipeline.config import params
 from pipeline.config.errors import UserError
 from pipeline.config.explain import explain
 from pipeline.config.sections import Params, Section
+from pipeline.studies.intervals import least_seeds
 from pipeline.studies.library import SECTIONS
 from pipeline.studies.measures import MEASURES
-from pipeline.studies.verdict import least_seeds
 
 FOLDER = Path("studies")
 BASE = FOLDER / "base.yaml"
@@ -64,11 +64,12 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _fit_together(self) -> "Study":
-        for kind, names in {
+        listed: dict[str, list[str]] = {
             "variants": [variant.name for variant in self.variants],
             "measures": [measure.name for measure in self.measures],
             "vary": list(self.vary),
-        }.items():
+        }
+        for kind, names in listed.items():
             if doubled := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"{kind}: found {doubled[0]} twice; each may be there once")
         known = [BASELINE]

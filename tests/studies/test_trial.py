@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.clones import SETTINGS, Clone
+from support.synthetic import synthetic_digits
 
 from pipeline.config import params
 from pipeline.data import files, idx, prepared
@@ -14,7 +15,6 @@ from pipeline.studies import trial
 from pipeline.studies.measures import MEASURES
 from pipeline.studies.outcome import Data, Outcome
 from pipeline.studies.spec import changed
-from support.synthetic import synthetic_digits
 
 DATA = Data(synthetic_digits(500, 0), synthetic_digits(200, 1), tuple("0123456789"))
 SMALL = {"prepare.train_size": 300, "prepare.validation_size": 100, "train.epochs": 2, "model.filters": [4]}

@@ -1,0 +1,86 @@
+"""Run the trials of a study that were not made yet, and write its results: what DVC calls for studies/dvc.yaml."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+
+from tqdm import tqdm
+
+from pipeline.config import paths
+from pipeline.config.errors import UserError
+from pipeline.config.sections import Params
+from pipeline.data import files, idx, prepared
+from pipeline.network.geometry import shape_check
+from pipeline.studies import code, library, results, spec
+from pipeline.studies.outcome import Data, Outcome
+
+
+def read_data() -> tuple[Data, str]:
+    """Return the images of data/raw, and the hash of its files."""
+    contents = {name: (paths.RAW / name).read_bytes() for name in idx.FILES}
+    arrays = [idx.decode(content, name, 3 if "images" in name else 1) for name, content in contents.items()]
+    data = Data(
+        pool=prepared.Split(*arrays[:2]),
+        test=prepared.Split(*arrays[2:]),
+        classes=tuple(files.read_lines(paths.RAW / paths.CLASS_NAMES)),
+    )
+    return data, code.digest(b"".join(contents.values()))
+
+
+def check(name: str, arms: Sequence[spec.Arm], data: Data) -> None:
+    """Raise UserError when the images are too small for an arm's layers, or too few for its splits."""
+    for arm in arms:
+        problem = shape_check(arm.settings.model, *data.pool.images.shape[1:])
+        try:
+            prepared.split(data.pool, data.test, arm.settings.prepare)
+        except UserError as error:
+            problem = str(error).removeprefix("params.yaml: ")
+        if problem:
+            raise UserError(f"{spec.FOLDER}/{name}.yaml: {arm.name}: {problem}")
+
+
+def outcomes_of(wanted: Mapping[str, Params], data: Data) -> dict[str, Outcome]:
+    """Return the outcomes of trials by their keys; those that were not made yet are run, and kept as they come."""
+    found = {key: outcome for key in wanted if (outcome := library.read(key))}
+    missing = {key: settings for key, settings in wanted.items() if key not in found}
+    if not missing:
+        return found
+    from pipeline.studies import engine  # loads Dask
+
+    failed = 0
+    with (
+        tqdm(total=len(missing), unit="trial", desc=f"{len(found)} trials are there, {len(missing)} to run") as bar,
+        engine.cluster(os.environ.get("DASK_SCHEDULER_ADDRESS"), len(os.sched_getaffinity(0))) as client,
+    ):
+        for key, outcome in engine.run(client, missing, data):
+            if not outcome.again:
+                library.write(key, outcome)
+            found[key] = outcome
+            failed += bool(outcome.failed)
+            bar.set_postfix(failed=failed)
+            bar.update()
+    return found
+
+
+def main() -> None:
+    """Run one study, and print its verdicts."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.commands.trials", description=__doc__)
+    parser.add_argument("name", help="of a file in studies/, without .yaml")
+    name = parser.parse_args().name
+    try:
+        study, arms = spec.load(name)
+        data, origin = read_data()
+        check(name, arms, data)
+        fingerprint = code.fingerprint()
+        settings = {arm.name: arm.trials(study) for arm in arms}
+        keys = {arm: [library.key(trial, origin, fingerprint) for trial in of_arm] for arm, of_arm in settings.items()}
+        wanted = {key: trial for arm in keys for key, trial in zip(keys[arm], settings[arm], strict=True)}
+        found = outcomes_of(wanted, data)
+        outcomes = {arm: [found[key] for key in of_arm] for arm, of_arm in keys.items()}
+        results.write(name, study, arms, outcomes, data.test.labels, {"data": origin, "code": fingerprint})
+    except UserError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()
