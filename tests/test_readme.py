@@ -4,18 +4,15 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
 from support.clones import ARTICLE_YAML, PROJECT, SETTINGS, Clone
+from support.machine import described
 
 from pipeline.config import params
 from pipeline.data import files
 
 README = (PROJECT / "README.md").read_text()
-
-
-ABLATIONS = pd.read_csv(PROJECT / "docs/ablations.csv")
 
 
 @pytest.fixture(scope="module")
@@ -54,22 +51,13 @@ def outputs_of(folder: Path) -> dict[str, str]:
 def test_this_machine_makes_the_committed_bytes_if_it_is_of_a_kind_where_they_were_made_before(
     baseline: Clone, record_property: Callable[[str, object], None]
 ) -> None:
-    cpu = dict(
-        re.findall(r"^(vendor_id|cpu family|model|model name|flags)\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
-    )
-    kinds = pd.read_csv(PROJECT / "tests/machines.csv", dtype=str)
-    known = (
-        (kinds["vendor"] == cpu["vendor_id"])
-        & (kinds["family"] == cpu["cpu family"])
-        & (kinds["model"] == cpu["model"])
-    ).any()
+    machine, known = described()
     if params.load(PROJECT / "params.yaml") != SETTINGS:
         record_property("same bytes", "not compared: params.yaml is not the committed one")
         return
     committed, made = outputs_of(PROJECT), outputs_of(baseline.folder)
     assert committed.keys() == made.keys()
     different = [path for path in committed if committed[path] != made[path]]
-    machine = f"{cpu['vendor_id']} family {cpu['cpu family']} model {cpu['model']}, {cpu['model name']}"
     said = f"{different[0]} is the first output that differs" if different else "every output as committed"
     if different and not known:
         said += "; NOT LISTED in tests/machines.csv: a finding for docs/same_bytes.md, if it has AVX2"
@@ -106,37 +94,6 @@ def test_the_readme_quotes_what_the_pipeline_measures(
 ) -> None:
     (quoted,) = re.findall(quote, README.replace("\n", " "))
     assert float(quoted) == pytest.approx(scale * metrics[name], abs=tolerance)
-
-
-def test_the_table_of_ablations_gives_mean_and_spread_of_what_was_measured() -> None:
-    rows = re.findall(r"^\| ([^|]+) \|.*\| (\d\d\.\d\d)(?: \((\d\d\.\d\d) to (\d\d\.\d\d)\))? \|", README, re.MULTILINE)
-    measured = ABLATIONS.groupby("experiment", sort=False)["test_accuracy"]
-    assert [row[0] for row in rows] == list(measured.groups)
-    for name, *quoted in rows:
-        values = 100 * measured.get_group(name)
-        expected = [values.mean(), values.min(), values.max()] if len(values) > 1 else [values.iloc[0]]
-        assert [float(number) for number in quoted if number] == pytest.approx(expected, abs=0.0051)
-
-
-def test_every_experiment_of_the_table_has_valid_settings_that_differ_from_the_committed_ones() -> None:
-    committed = SETTINGS
-    for settings in ABLATIONS["settings"].unique():
-        changes = [setting.split("=") for setting in settings.split()]
-        tree = committed.model_dump(mode="json")
-        for key, value in changes:
-            section, name = key.split(".")
-            tree[section][name] = yaml.safe_load(value)
-        changed = params.flat(params.parse(yaml.safe_dump(tree), "params.yaml"))
-        assert all(changed[key] != params.flat(committed)[key] for key, _ in changes)
-
-
-@pytest.mark.slow
-def test_an_ablation_of_the_table_comes_out_as_it_was_measured(baseline: Clone) -> None:
-    row = ABLATIONS[(ABLATIONS["experiment"] == "dropout off") & (ABLATIONS["seed"] == 0)].iloc[0]
-    changes = [argument for setting in row["settings"].split() for argument in ("-S", setting)]
-    baseline.run("dvc", "exp", "run", "evaluate", *changes)
-    accuracy = files.read_json(baseline.folder / "metrics/evaluate.json")["test_accuracy"]
-    assert accuracy == pytest.approx(row["test_accuracy"], abs=0.003)
 
 
 def test_every_file_that_the_readme_links_to_exists() -> None:

@@ -12,10 +12,12 @@ from pipeline.config import params
 from pipeline.config.errors import UserError
 from pipeline.data import files
 from pipeline.studies import code, library, page, results, spec, tables
+from pipeline.studies.summary import readme_table
 from pipeline.tracking import studies as tracked
 from pipeline.tracking.studies import TrackedTrial
 
 PAGES = Path("report/studies")
+MARKS = ("<!-- studies: written by python -m pipeline.commands.study --readme -->", "<!-- end of studies -->")
 
 
 def set_seeds(name: str, seeds: int) -> None:
@@ -79,13 +81,28 @@ def show(name: str) -> None:
     print(f"The page: {path}")
 
 
+def finished() -> list[tables.Results]:
+    """Return the results of all studies that have some."""
+    return [tables.read(results.folder(name)) for name in spec.names() if results.folder(name).exists()]
+
+
+def write_readme(path: Path) -> None:
+    """Write the table of all results between its two marks in the README."""
+    text = path.read_text(encoding="utf-8")
+    before, after = text[: text.index(MARKS[0]) + len(MARKS[0])], text[text.index(MARKS[1]) :]
+    files.write_text(path, f"{before}\n{readme_table(finished())}{after}")
+
+
 def main() -> None:
     """Run the studies that are named, or all."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.commands.study", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="of a file in studies/, without .yaml (default: all)")
     parser.add_argument("--seeds", type=int, help="write this number of seeds into the study's file first")
     parser.add_argument("--force", action="store_true", help="run them even where DVC finds nothing changed")
+    parser.add_argument("--readme", action="store_true", help="only write the README's table of all results")
     arguments = parser.parse_args()
+    if arguments.readme:
+        return write_readme(Path("README.md"))
     try:
         names = arguments.names or spec.names()
         if arguments.seeds is not None:
@@ -101,9 +118,7 @@ def main() -> None:
             show(name)
     except UserError as error:
         raise SystemExit(str(error)) from None
-    finished = [name for name in spec.names() if (results.folder(name) / "verdicts.json").exists()]
-    every = [tables.read(results.folder(name)) for name in finished]
-    files.write_text(PAGES / "index.html", page.render_overview(every))
+    files.write_text(PAGES / "index.html", page.render_overview(finished()))
     print(f"All studies: {PAGES / 'index.html'}")
 
 
