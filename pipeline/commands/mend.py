@@ -8,7 +8,7 @@ import psutil
 
 from pipeline.config.errors import UserError
 from pipeline.config.repository import root
-from pipeline.tracking import store
+from pipeline.tracking import local, store
 
 
 def is_damaged(path: Path) -> bool:
@@ -43,9 +43,9 @@ def main() -> None:
             print("mend: .dvc/tmp/rwlock removed; a DVC that was killed had left it damaged")
     if store.is_local() and store.database().exists():
         try:
-            store.check_local()
+            local.check()
             with store.lock():
-                store.follow_the_project()
+                local.follow_the_project()
         except UserError as error:
             print(f"mend: {error}")  # a stage that needs the store will stop; others need not
 

@@ -49,11 +49,13 @@ def main() -> None:
     try:
         with tracking_client.store_errors():
             client = tracking_client.connect()
-            tracking_client.flush(client)
+            stopped = tracking_client.flush(client)
             experiment = client.get_experiment_by_name(tracking_client.EXPERIMENTS).experiment_id
             save_view(client, experiment)
     except UserError as error:
         raise SystemExit(str(error)) from None
+    if stopped:
+        print(f"ui: some runs wait for the store: {store.first_line(stopped)}")
     remote = store.name() if store.is_server() else None
     page = f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
     print(f"The runs: {remote or f'http://127.0.0.1:{port}'}/{page}", flush=True)

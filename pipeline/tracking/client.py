@@ -10,7 +10,7 @@ from typing import Any
 
 import filelock
 
-from pipeline.tracking import outbox, store
+from pipeline.tracking import local, outbox, store
 from pipeline.tracking.gc_paused import gc_paused
 from pipeline.tracking.outbox import PendingRun
 
@@ -46,10 +46,10 @@ def connect() -> MlflowClient:
     place = store.uri()
     try:
         if store.is_local():
-            store.check_local()
+            local.check()
             with store.lock(), gc_paused():  # MLflow loads SQLAlchemy here
                 _create(store.database())
-                store.follow_the_project()
+                local.follow_the_project()
                 client = _with_experiments(place)
         else:
             client = _with_experiments(place)

@@ -7,12 +7,10 @@ import hashlib
 import os
 import shutil
 import socket
-import sqlite3
 import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 
 import filelock
@@ -23,14 +21,6 @@ from pipeline.config.repository import root
 
 TIMEOUT = 4  # seconds that a server may take to answer
 EXPERIMENTS = "convscope"  # the MLflow experiment with one complete run for every experiment
-# where MLflow keeps places of files, as absolute paths
-PLACES = [
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "source"),
-    ("model_versions", "storage_location"),
-]
 START_IT = "start it, or unset MLFLOW_TRACKING_URI to use mlflow.db"
 
 
@@ -84,54 +74,6 @@ def remembered() -> str:
 def artifacts() -> Path:
     """Return the folder of the local store's artifacts."""
     return root() / "mlartifacts"
-
-
-def follow_the_project() -> None:
-    """Let the local store's artifacts be where the project is now, if it was made elsewhere: moved, renamed or copied.
-
-    MLflow keeps absolute paths: without this, new artifacts would go to the old place and old ones be lost from view.
-    The place of the complete runs tells where that was. To be called under the lock.
-
-    Raises UserError where the database cannot be read or changed.
-    """
-    ending = f"/{artifacts().name}/{EXPERIMENTS}"
-    try:
-        with closing(sqlite3.connect(database())) as connection, connection:
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            if "experiments" not in tables:
-                return  # MLflow makes them
-            asked = "SELECT artifact_location FROM experiments WHERE name = ?"
-            (place,) = connection.execute(asked, [EXPERIMENTS]).fetchone() or [""]
-            before, now = place.removesuffix(ending), str(root())
-            if not place.endswith(ending) or before == now:  # not made yet, kept elsewhere on purpose, or not moved
-                return
-            for table, column in PLACES:
-                if table in tables:
-                    connection.execute(
-                        f"UPDATE {table} SET {column} = :now || substr({column}, length(:before) + 1)"
-                        f" WHERE substr({column}, 1, length(:before) + 1) = :before || '/'",
-                        {"before": before, "now": now},
-                    )
-    except sqlite3.Error as error:
-        raise out_of_reach(error, "") from None
-
-
-def check_local() -> None:
-    """Raise StoreError when the repository's own database is there and cannot be read or written."""
-    if database().exists():
-        try:
-            with closing(sqlite3.connect(f"{database().as_uri()}?mode=rw", uri=True)) as connection:
-                connection.execute("select count(*) from sqlite_master")
-                try:
-                    connection.execute("begin immediate")
-                    connection.execute("create table may_write (x)")  # never committed
-                except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # who writes at the moment will end
-                        raise
-        except sqlite3.OperationalError as error:
-            raise out_of_reach(error, "it must be writable, and no other process may hold it for long") from None
-        except sqlite3.Error as error:
-            raise out_of_reach(error, "move it away, and a new one is made") from None
 
 
 def is_server() -> bool:

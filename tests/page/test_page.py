@@ -1,6 +1,7 @@
 """The page: whole, self-contained, true to its content, and honest about the test set."""
 
 import base64
+import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -213,7 +214,7 @@ def test_settings_are_text_and_never_markup(content):
 def test_every_setting_has_its_row(content):
     rows = rendered(content).rows
     for key, value in content["all_settings"].items():
-        assert [key, "null" if value is None else str(value)] in rows
+        assert [key, json.dumps(value) if value is None or isinstance(value, bool) else str(value)] in rows
 
 
 def test_every_epoch_has_its_row_beside_the_articles_while_it_lasts(content):

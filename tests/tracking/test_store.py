@@ -30,19 +30,6 @@ def test_a_tracking_uri_in_the_env_file_is_used_and_the_environment_goes_before_
     assert store.uri() == "http://127.0.0.1:8888"
 
 
-def test_a_local_database_that_is_none_is_told_with_its_place_and_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    store.check_local()  # there is none yet
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / "mlflow.db").write_text("a shopping list, long enough to be no empty database" * 20)
-    with pytest.raises(UserError, match=r"mlflow\.db is out of reach: file is not a database; move it away"):
-        store.check_local()
-    assert (tmp_path / "mlflow.db").read_text().startswith("a shopping list")
-
-
 @pytest.fixture
 def silent_server() -> Iterator[str]:
     """The address of a server that accepts and never answers."""
