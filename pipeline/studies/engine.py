@@ -47,10 +47,11 @@ def cluster(address: str | None, processes: int) -> Iterator[Client]:
     }
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told by the command
     with dask.config.set(CONFIG), contextlib.ExitStack() as stack:
+        own = None
         if address is None:
             own = LocalCluster(
-                n_workers=processes, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit=0,
-                silence_logs=logging.CRITICAL, env=environment,
+                n_workers=processes, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0",
+                memory_limit=0, silence_logs=logging.CRITICAL, env=environment,
             )  # fmt: skip
             stack.callback(_end, own)
             address = own.scheduler_address
@@ -58,9 +59,9 @@ def cluster(address: str | None, processes: int) -> Iterator[Client]:
             client = stack.enter_context(Client(address))
         except (OSError, ValueError) as error:
             raise UserError(f"study: no Dask scheduler answers at {address}: {error}") from None
-        here = client.run(lambda: dict(os.environ))
-        if any(environment.items() - of_worker.items() for of_worker in here.values()):
-            client.register_plugin(Environ(environment), name="convscope")  # restarts them
+        name = f"convscope-{environment['CONVSCOPE_CODE']}"
+        if not own and not client.run_on_scheduler(lambda dask_scheduler: name in dask_scheduler.nanny_plugins):
+            client.register_plugin(Environ(environment), name=name)  # restarts the workers; those that join have it too
         with tempfile.TemporaryDirectory(prefix="convscope-") as folder:
             path = Path(folder, "convscope.zip")
             path.write_bytes(archive)

@@ -94,20 +94,18 @@ def test_a_scheduler_and_workers_in_empty_folders_give_the_same_bytes(
         assert weights(engine.run(client, trials(6), DATA)) == expected
 
 
-def test_workers_that_join_in_the_middle_get_work(
-    start: Callable[..., subprocess.Popen[bytes]], address: str, expected: dict[str, str]
-) -> None:
+def test_workers_that_join_in_the_middle_get_work(start: Callable[..., subprocess.Popen[bytes]], address: str) -> None:
     with engine.cluster(address, 1) as client:
         add_worker(start, address)
-        outcomes = engine.run(client, trials(6, train__epochs=30), DATA)
+        outcomes = engine.run(client, trials(8, train__epochs=20), DATA)
         next(outcomes)
         add_worker(start, address)
         client.wait_for_workers(2)
-        seen = 0
-        for _ in outcomes:
-            seen = max(seen, len(busy(client)))
-        assert seen >= 1
+        list(outcomes)
         assert all(client.run(lambda: "pipeline.studies.trial" in sys.modules).values())
+        assert set(client.run(os.getenv, "NPY_DISABLE_CPU_FEATURES").values()) == {
+            os.environ["NPY_DISABLE_CPU_FEATURES"]
+        }
 
 
 def test_a_killed_workers_trial_runs_again_and_changes_no_byte(expected: dict[str, str]) -> None:
@@ -161,9 +159,8 @@ def test_workers_of_an_older_code_start_anew_for_this_one(
 ) -> None:
     add_worker(start, address)
     with engine.cluster(address, 1) as client:
-        before = client.run(os.getpid)
         weights(engine.run(client, trials(1), DATA))
-        assert client.run(os.getpid) == before
+        before = client.run(os.getpid)
     with engine.cluster(address, 1) as client:
         assert client.run(os.getpid) == before
     monkeypatch.setattr(engine.code, "digest", lambda content: "other")
