@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.studies.forms import plain, table_markdown
 from pipeline.studies.measures import MEASURES
-from pipeline.studies.tables import Results, arm_table, kind, level, reference_table, told
+from pipeline.studies.tables import Results, arm_table, level, reference_table, told
 
 
 def trials_told(results: Results) -> str:
@@ -37,7 +37,7 @@ def _range(low: str, high: str) -> str:
 def summary(results: Results) -> str:
     """Return a study in short as Markdown: its question, its claim, its verdicts, its arms."""
     study = results.verdicts
-    lines = [f"**{kind(one['verdict'])}**: {plain(one['sentence'])}" for one in results.decisions]
+    lines = [plain(one["sentence"]) for one in results.decisions]
     lines += [plain(study["null"]["sentence"])] if study["null"] else []
     parts = [f"# {plain(study['study'])}", plain(study["question"])]
     parts += [f"The article's claim: {plain(study['claim'])}"] if study["claim"] else []
