@@ -38,7 +38,7 @@ def studies(scratch: Path, mnist: Path) -> dict[str, Any]:
 
     def study() -> Cost:
         folder = fresh("study")
-        _declare(folder)
+        declare(folder)
         watched = {"DASK_DISTRIBUTED__SCHEDULER__PRELOAD": str(PROJECT / "benchmarks/task_seconds.py")}
         return run([sys.executable, "-m", "pipeline.commands.study", NAME], folder, **watched)
 
@@ -60,11 +60,12 @@ def studies(scratch: Path, mnist: Path) -> dict[str, Any]:
     for name, seconds in (("outside_training", _training_seconds), ("outside_trials", _task_seconds)):
         figures["study"][name] = _outside(map(seconds, folders["study"]), costs["study"])
     accuracies = {
-        side: [_all_trials(read(folder)) for folder in folders[side]]
+        side: [all_trials(read(folder)) for folder in folders[side]]
         for side, read in (("study", _accuracies_of_study), ("queue", _accuracies_of_queue))
     }
     return figures | {
         "trials": len(TRIALS),
+        "pairs": PAIRS,
         "same_accuracies": accuracies["study"] == accuracies["queue"],
         "empty": empty_trials(folders["study"][0]),
     }
@@ -84,7 +85,7 @@ def empty_trials(folder: Path) -> dict[str, Any]:
     }
 
 
-def _declare(folder: Path) -> None:
+def declare(folder: Path) -> None:
     """Write the study into a clone, and its stage."""
     asked = {
         "question": "What does a study cost?",
@@ -126,7 +127,7 @@ def _accuracies_of_queue(folder: Path) -> list[float]:
     return [run.data.metrics["test_accuracy"] for run in runs if run.data.params["prepare.seed"] != "None"]
 
 
-def _all_trials(accuracies: list[float]) -> list[float]:
+def all_trials(accuracies: list[float]) -> list[float]:
     """Return the test accuracies in their order. Raises RuntimeError where trials are missing: failing is quick."""
     if len(accuracies) != len(TRIALS):
         raise RuntimeError(f"{len(accuracies)} of {len(TRIALS)} trials came to an end")
