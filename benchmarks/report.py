@@ -183,9 +183,9 @@ def studies(part: dict[str, Any]) -> str:
             "## A study\n",
             f"{part['trials']} trials of the article's network, with its dropout and without, from a cold start to the "
             "last page; six seeds each, the fewest that a study of one variant takes, as fewer could not tell any "
-            f"difference from chance. {part['pairs']} pairs without a warm-up. The study ends with one page, the queue with "
-            "a page and all figures an experiment, both with their runs in MLflow; the loop, with other images but as "
-            "many, ends with the test accuracies and measures nothing else. The study and the queue "
+            f"difference from chance. {part['pairs']} pairs without a warm-up. The study ends with one page, the queue "
+            "with a page and all figures for each, both with their runs in MLflow; the loop, with other images but "
+            "as many, ends with the test accuracies and measures nothing else. The study and the queue "
             f"{'give' if part['same_accuracies'] else 'do not give'} the same accuracies. Ratios are to the study:\n",
             "| | seconds | ratio | trials a minute | CPU seconds | ratio | peak memory of the largest process, MB |",
             "|---|---|---|---|---|---|---|",

@@ -29,6 +29,7 @@ def studies(scratch: Path, mnist: Path) -> dict[str, Any]:
     base = yaml.safe_load((PROJECT / "studies/base.yaml").read_text())
     flat = {f"{section}.{name}": value for section, values in base.items() for name, value in values.items()}
     folders: dict[str, list[Path]] = {"study": [], "queue": []}
+    accuracies: dict[str, list[list[float]]] = {"study": [], "queue": []}
 
     def fresh(side: str) -> Path:
         folder = clone(scratch / f"studies_{side}_{len(folders[side])}", mnist)
@@ -40,10 +41,14 @@ def studies(scratch: Path, mnist: Path) -> dict[str, Any]:
         folder = fresh("study")
         declare(folder)
         watched = {"DASK_DISTRIBUTED__SCHEDULER__PRELOAD": str(PROJECT / "benchmarks/task_seconds.py")}
-        return run([sys.executable, "-m", "pipeline.commands.study", NAME], folder, **watched)
+        cost = run([sys.executable, "-m", "pipeline.commands.study", NAME], folder, **watched)
+        accuracies["study"].append(all_trials(_accuracies_of_study(folder)))
+        return cost
 
     def queue() -> Cost:
-        cost = run([sys.executable, str(PEERS / "study_queue.py"), json.dumps(TRIALS)], fresh("queue"))
+        folder = fresh("queue")
+        cost = run([sys.executable, str(PEERS / "study_queue.py"), json.dumps(TRIALS)], folder)
+        accuracies["queue"].append(all_trials(_accuracies_of_queue(folder)))
         return replace(cost, seconds=json.loads(cost.lines[-1][1])["seconds"])  # without the wait for idle workers
 
     def loop() -> Cost:
@@ -59,10 +64,6 @@ def studies(scratch: Path, mnist: Path) -> dict[str, Any]:
     figures["queue"]["queueing"] = spread([json.loads(cost.lines[-1][1])["queueing"] for cost in costs["queue"]])
     for name, seconds in (("outside_training", _training_seconds), ("outside_trials", _task_seconds)):
         figures["study"][name] = _outside(map(seconds, folders["study"]), costs["study"])
-    accuracies = {
-        side: [all_trials(read(folder)) for folder in folders[side]]
-        for side, read in (("study", _accuracies_of_study), ("queue", _accuracies_of_queue))
-    }
     return figures | {
         "trials": len(TRIALS),
         "pairs": PAIRS,

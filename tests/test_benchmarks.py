@@ -122,7 +122,7 @@ def test_the_table_of_studies_says_what_was_measured():
             "empty": {"trials": [100, 1000], "milliseconds": 9.87, "memory_mb": [300, 1234]},
         }
     )
-    assert "do not give the same test accuracies" in table
+    assert "do not give the same accuracies" in table
     assert "25 (20 to 30) % pass outside trials" in table
     assert "costs 9.9 ms" in table
     assert "1,234 MB with 1,000" in table
