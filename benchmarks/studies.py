@@ -125,7 +125,7 @@ def _accuracies_of_study(folder: Path) -> list[float]:
 def _accuracies_of_queue(folder: Path) -> list[float]:
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     runs = client.search_runs([client.get_experiment_by_name("convscope").experiment_id])
-    return [run.data.metrics["test_accuracy"] for run in runs if run.data.params["prepare.seed"] != "None"]
+    return [run.data.metrics["test_accuracy"] for run in runs if run.data.params["prepare.seed"].isdigit()]
 
 
 def all_trials(accuracies: list[float]) -> list[float]:
