@@ -61,7 +61,7 @@ study: .venv/complete ## answer a question of studies/ by many trials: NAME=drop
 	@$(if $(SCHEDULER),DASK_SCHEDULER_ADDRESS=$(SCHEDULER)) python -m pipeline.commands.study $(NAME) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FORCE),--force)
 
 bench: .venv/complete ## time the pipeline against its peers; ONLY=cold runs one part
-	@echo "make bench: about fifty-five minutes in all; figures in benchmarks/README.md"
+	@echo "make bench: about seventy minutes in all; figures in benchmarks/README.md"
 	@python -m benchmarks $(ONLY)
 
 lock: .venv/complete ## write requirements.lock anew from pyproject.toml

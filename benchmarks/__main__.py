@@ -11,7 +11,8 @@ from typing import Any
 import psutil
 
 from benchmarks import report
-from benchmarks.parts import PARTS, PROJECT
+from benchmarks.clones import PROJECT
+from benchmarks.parts import PARTS
 from pipeline.sources import datasets, mirrors
 
 RESULTS = PROJECT / "benchmarks/results.json"

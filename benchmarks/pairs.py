@@ -61,9 +61,9 @@ def spread(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
 
 
-def compared(costs: dict[str, list[Cost]], above: str, below: str) -> dict[str, Any]:
-    """Return each side's cost, and the ratios of time, pair by pair."""
-    figures: dict[str, Any] = {
+def spreads(costs: dict[str, list[Cost]]) -> dict[str, Any]:
+    """Return each side's cost."""
+    return {
         name: {
             "seconds": spread([cost.seconds for cost in side]),
             "cpu_seconds": spread([cost.cpu_seconds for cost in side]),
@@ -71,9 +71,19 @@ def compared(costs: dict[str, list[Cost]], above: str, below: str) -> dict[str, 
         }
         for name, side in costs.items()
     }
-    for name, measure in (("ratio", "seconds"), ("cpu_ratio", "cpu_seconds")):
-        figures[name] = ratio(*([getattr(cost, measure) for cost in costs[side]] for side in (above, below)))
-    return figures
+
+
+def ratios(above: list[Cost], below: list[Cost]) -> dict[str, Any]:
+    """Return the ratios of time and of CPU time, pair by pair."""
+    return {
+        name: ratio(*([getattr(cost, measure) for cost in side] for side in (above, below)))
+        for name, measure in (("ratio", "seconds"), ("cpu_ratio", "cpu_seconds"))
+    }
+
+
+def compared(costs: dict[str, list[Cost]], above: str, below: str) -> dict[str, Any]:
+    """Return each side's cost, and the ratios of one to another."""
+    return spreads(costs) | ratios(costs[above], costs[below])
 
 
 def ratio(above: list[float], below: list[float]) -> dict[str, float]:

@@ -14,21 +14,21 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from benchmarks.clones import PEERS, PROJECT, change, clone
 from benchmarks.pairs import Cost, alternate, compared, ratio, run, spread
+from benchmarks.studies import studies
 
-PROJECT = Path(__file__).parents[1]
-PEERS = PROJECT / "benchmarks/peers"
 STAGES = list(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
 EXPERIMENTS = 8
 
 
 def cold(scratch: Path, mnist: Path) -> dict[str, Any]:
     """Run every stage, tracked, against the article's notebook as one plain script."""
-    folder = _clone(scratch / "cold", mnist)
+    folder = clone(scratch / "cold", mnist)
     seeds = count(1)
 
     def pipeline() -> Cost:
-        _change(folder, error_analysis={"seed": next(seeds)})  # other content, so that publish has a run to write
+        change(folder, error_analysis={"seed": next(seeds)})  # other content, so that publish has a run to write
         return run(["dvc", "repro", "--force"], folder)
 
     script = [sys.executable, str(PROJECT / "benchmarks/notebook.py"), str(mnist), str(scratch / "figures")]
@@ -38,11 +38,11 @@ def cold(scratch: Path, mnist: Path) -> dict[str, Any]:
 
 def idle(scratch: Path, mnist: Path) -> dict[str, Any]:
     """Time a repro with nothing to do, one with a downstream change, and where the seconds of a whole one go."""
-    folder = _clone(scratch / "idle", mnist)
+    folder = clone(scratch / "idle", mnist)
     seeds = count(1)
 
     def changed(*options: str) -> Cost:
-        _change(folder, error_analysis={"seed": next(seeds)})
+        change(folder, error_analysis={"seed": next(seeds)})
         return run(["dvc", "repro", *options], folder)
 
     costs = alternate({"nothing": lambda: run(["dvc", "repro"], folder), "downstream": changed})
@@ -102,7 +102,7 @@ def growth(scratch: Path, mnist: Path) -> dict[str, Any]:
         subprocess.run([sys.executable, "-m", "benchmarks.grow", mnist, own, str(times)], cwd=PROJECT, check=True)
         folder = scratch / f"growth_{times}"
         subprocess.run(["git", "clone", "--quiet", PROJECT, folder], check=True)
-        _change(folder, fetch={"dataset": str(own)}, prepare={"train_size": "all"}, train={"epochs": 1})
+        change(folder, fetch={"dataset": str(own)}, prepare={"train_size": "all"}, train={"epochs": 1})
         figures[str(times)] = {}
         for stage in ("fetch", "prepare", "train", "evaluate", "error_analysis"):
             cost = run([sys.executable, "-m", f"pipeline.{stage}"], folder)
@@ -119,7 +119,7 @@ def growth(scratch: Path, mnist: Path) -> dict[str, Any]:
 
 def experiments(scratch: Path, mnist: Path) -> dict[str, Any]:
     """Run eight small experiments that share prepare, one after another and two at a time."""
-    folder = _clone(scratch / "experiments", mnist)
+    folder = clone(scratch / "experiments", mnist)
     seeds = count(1)
 
     def queued(jobs: int) -> Cost:
@@ -134,23 +134,6 @@ def experiments(scratch: Path, mnist: Path) -> dict[str, Any]:
         "prepare_executed": len(_stage_runs(folder, "prepare")),
         "complete_runs": len(rows) - 1,  # without the clone's first
     }
-
-
-def _clone(folder: Path, mnist: Path) -> Path:
-    """Clone the project as committed, with MNIST from a folder, and run it once."""
-    subprocess.run(["git", "clone", "--quiet", PROJECT, folder], check=True)
-    _change(folder, fetch={"source": str(mnist)})
-    run(["dvc", "repro"], folder)
-    return folder
-
-
-def _change(folder: Path, **sections: dict[str, Any]) -> None:
-    """Change settings in a clone's params.yaml."""
-    path = folder / "params.yaml"
-    settings = yaml.safe_load(path.read_text())
-    for section, values in sections.items():
-        settings[section] |= values
-    path.write_text(yaml.safe_dump(settings, sort_keys=False))
 
 
 def _imports(stage: str, folder: Path) -> Cost:
@@ -198,5 +181,5 @@ def _measured_by_peers(
 
 PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "cold": cold, "idle": idle, "throughput": throughput, "accuracy": accuracy, "growth": growth,
-    "experiments": experiments,
+    "experiments": experiments, "studies": studies,
 }  # fmt: skip

@@ -158,7 +158,53 @@ def experiments(part: dict[str, Any]) -> str:
     )
 
 
+def studies(part: dict[str, Any]) -> str:
+    """Return the table of a study against the queue and the bare loop, and what the engine takes of it."""
+    titles = {
+        "study": "`make study`",
+        "queue": "`dvc exp run --queue` for each, then `make queue`",
+        "loop": "a loop over plain Keras `fit`, one process",
+    }
+    rows = []
+    for name, title in titles.items():
+        figures = part[name]
+        ratio, cpu_ratio = (shown(figures[key]) if key in figures else "" for key in ("ratio", "cpu_ratio"))
+        rows.append(
+            f"| {title} | {shown(figures['seconds'], 1)} | {ratio} | {shown(figures['trials_a_minute'], 1)} | "
+            f"{shown(figures['cpu_seconds'], 1)} | {cpu_ratio} | {figures['memory_mb']['median']:,.0f} |"
+        )
+    outside_trials, outside_training = (
+        shown({name: 100 * share for name, share in part["study"][key].items()}, 0)
+        for key in ("outside_trials", "outside_training")
+    )
+    empty = part["empty"]
+    return "\n".join(
+        [
+            "## A study\n",
+            f"{part['trials']} trials of the article's network, with its dropout and without, from a cold start to the "
+            "last page; six seeds each, the fewest that a study of one variant takes, as fewer could not tell any "
+            f"difference from chance. {part['pairs']} pairs without a warm-up. The study ends with one page, the queue "
+            "with a page and all figures for each, both with their runs in MLflow; the loop, with other images but "
+            "as many, ends with the test accuracies and measures nothing else. The study and the queue "
+            f"{'give' if part['same_accuracies'] else 'do not give'} the same accuracies. Ratios are to the study:\n",
+            "| | seconds | ratio | trials a minute | CPU seconds | ratio | peak memory of the largest process, MB |",
+            "|---|---|---|---|---|---|---|",
+            *rows,
+            "",
+            f"Putting the experiments into the queue takes {shown(part['queue']['queueing'], 1)} of its seconds. Of "
+            f"the study's, times the cores, {outside_trials} % pass outside trials: Python, DVC and the workers start, "
+            "trials go out and come back, a core waits for the last one, verdicts, page and MLflow. Outside training "
+            f"are {outside_training} %: that, and within the trials loading TensorFlow, splitting, the test set and "
+            "the moved images.\n",
+            f"A trial more that does nothing costs {empty['milliseconds']:.1f} ms, with a result as large as a real "
+            f"one's that is kept; the command's peak memory is {empty['memory_mb'][0]:,.0f} MB with "
+            f"{empty['trials'][0]:,} of them and {empty['memory_mb'][1]:,.0f} MB with {empty['trials'][1]:,}.\n",
+            taken_on(part),
+        ]
+    )
+
+
 TABLES = {
     "cold": cold, "idle": idle, "throughput": throughput, "accuracy": accuracy, "growth": growth,
-    "experiments": experiments,
+    "experiments": experiments, "studies": studies,
 }  # fmt: skip

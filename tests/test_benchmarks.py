@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from functools import reduce
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 from support.clones import PROJECT
 
-from benchmarks import report
+from benchmarks import report, studies
 from benchmarks.pairs import Cost, alternate, ratio, run, spread
 from benchmarks.parts import PARTS
+from pipeline.config import params
+from pipeline.studies import spec
 
 RESULTS = json.loads((PROJECT / "benchmarks/results.json").read_text())
 
@@ -24,7 +27,15 @@ def test_the_tables_are_written_from_the_results(tmp_path: Path, monkeypatch: py
     report.README.write_text(written)
     report.write(RESULTS)
     assert report.README.read_text() == written
-    assert written.count("On 2 cores of") == len(report.TABLES) == len(PARTS)
+    assert written.count("On 2 cores of") == len(RESULTS)
+    assert set(RESULTS) <= set(report.TABLES) == set(PARTS)
+
+
+def test_a_part_that_was_not_measured_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(report, "README", tmp_path / "README.md")
+    report.README.write_text(f"before\n{report.START}old\n{report.END}after\n")
+    report.write({})
+    assert report.README.read_text() == f"before\n{report.START}\n\n{report.END}after\n"
 
 
 @pytest.mark.parametrize(
@@ -79,8 +90,48 @@ def test_a_command_that_fails_is_told_with_what_it_printed(tmp_path: Path):
         run([sys.executable, "-c", "exit('out of luck')"], tmp_path)
 
 
+def test_the_trials_of_the_part_on_studies_are_those_of_a_study_that_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copytree(PROJECT / "studies", tmp_path / "studies")
+    studies.declare(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    study, arms = spec.load(studies.NAME)
+    made = [trial for arm in arms for trial in arm.trials(study)]
+    base = params.load(spec.BASE)
+    assert made == [spec.changed(base, trial) for trial in studies.TRIALS]
+
+
+def test_trials_that_are_missing_stop_the_part_on_studies():
+    with pytest.raises(RuntimeError, match="11 of 12 trials"):
+        studies.all_trials([0.9] * 11)
+
+
+def test_the_table_of_studies_says_what_was_measured():
+    spread = {"median": 0.25, "lowest": 0.2, "highest": 0.3}
+    costs = {"seconds": spread, "cpu_seconds": spread, "memory_mb": spread, "trials_a_minute": spread}
+    table = report.studies(
+        {
+            "machine": {"cores": 2, "cpu": "CPU", "memory_gib": 8},
+            "study": costs | {"outside_trials": spread, "outside_training": spread},
+            "queue": costs | {"ratio": spread, "cpu_ratio": spread, "queueing": spread},
+            "loop": costs | {"ratio": spread, "cpu_ratio": spread},
+            "trials": 12,
+            "pairs": 2,
+            "same_accuracies": False,
+            "empty": {"trials": [100, 1000], "milliseconds": 9.87, "memory_mb": [300, 1234]},
+        }
+    )
+    assert "do not give the same accuracies" in table
+    assert "25 (20 to 30) % pass outside trials" in table
+    assert "costs 9.9 ms" in table
+    assert "1,234 MB with 1,000" in table
+
+
 def test_an_unknown_part_is_refused_with_those_there_are():
     command = [sys.executable, "-m", "benchmarks", "warm"]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert result.returncode == 2
-    assert "unknown part warm; allowed are cold, idle, throughput, accuracy, growth, experiments" in result.stderr
+    assert (
+        "unknown part warm; allowed are cold, idle, throughput, accuracy, growth, experiments, studies" in result.stderr
+    )
