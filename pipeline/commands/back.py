@@ -16,17 +16,22 @@ def in_cache(out: Any, hash_info: Any) -> bool:
     return not out.changed_cache()
 
 
+def outputs(repository: Repo) -> list[Any]:
+    """Return the outputs of dvc.yaml; those of studies are git's."""
+    return [out for out in repository.index.outs if out.stage.path_in_repo == "dvc.yaml"]
+
+
 def differing(repository: Repo) -> list[str]:
     """Return the outputs that are not as the last commit's dvc.lock names them.
 
     Raises UserError where one of them could not be brought, or what lies there now could not be brought back.
     """
     with repository.switch("HEAD"):
-        committed = {out.def_path: out.hash_info for out in repository.index.outs if out.hash_info}
+        committed = {out.def_path: out.hash_info for out in outputs(repository) if out.hash_info}
     if not committed:
         raise UserError("back: the last commit has no dvc.lock; `make` makes it, then commit it")
     found, missing, unsaved = [], [], []
-    for out in repository.index.outs:
+    for out in outputs(repository):
         present, wanted = out.get_hash() if out.exists else None, committed.get(out.def_path)
         if wanted is None or present == wanted:
             continue

@@ -11,8 +11,8 @@ from dvc.repo import Repo
 def made_by_dvc(repository: Repo) -> Iterator[tuple[Path, str]]:
     """Return every file of the outputs with its MD5, those in output folders by the folder's list in DVC's cache."""
     for out in repository.index.outs:
-        if not out.hash_info:
-            continue  # never made
+        if not out.hash_info or out.stage.path_in_repo != "dvc.yaml":
+            continue  # never made, or of a study: git has it
         place = Path(out.fs_path)
         if not out.hash_info.isdir:
             yield place, out.hash_info.value

@@ -1,12 +1,15 @@
 """Answer questions by many trials: bring the results of studies up to date, draw their pages, log them to MLflow."""
 
 import argparse
+import json
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 from pipeline.config import params
 from pipeline.config.errors import UserError
@@ -18,6 +21,15 @@ from pipeline.tracking.studies import TrackedTrial
 
 PAGES = Path("report/studies")
 MARKS = ("<!-- studies: written by python -m pipeline.commands.study --readme -->", "<!-- end of studies -->")
+
+
+def register(name: str) -> None:
+    """Name a study in DVC's list, where it is missing there."""
+    path = spec.FOLDER / "dvc.yaml"
+    text = path.read_text(encoding="utf-8")
+    if name not in yaml.safe_load(text)["stages"]["study"]["foreach"]:
+        files.write_text(path, re.sub(r"(?m)^( *foreach: \[.*)\]$", rf"\1, {json.dumps(name)}]", text))
+        print(f"study: {name} is new: added to {path}")
 
 
 def set_seeds(name: str, seeds: int) -> None:
@@ -33,17 +45,22 @@ def set_seeds(name: str, seeds: int) -> None:
 
 
 def is_stale(name: str) -> bool:
-    """Tell whether the results of a study are of other code or libraries than there are now, or not there."""
+    """Tell whether the results of a study are of other code, libraries or data than there are now, or not there."""
     try:
         found = tables.read(results.folder(name)).verdicts
     except FileNotFoundError:
         return True
-    return bool(found["code"] != code.fingerprint() or found["versions"] != library.versions())
+    now = {"code": code.fingerprint(), "versions": library.versions(), "data": library.data_hash()}
+    return any(found[part] != value for part, value in now.items())
 
 
 def repro(*targets: str) -> None:
-    """Have DVC bring its stages up to date. Raises UserError where it cannot."""
-    if subprocess.run(["dvc", "repro", *targets]).returncode:
+    """Have DVC bring its stages up to date. Raises UserError where it cannot, or where Ctrl-C ends it."""
+    # A terminal sends Ctrl-C to DVC and to the trials as well: this waits until they have come to their end.
+    handler = signal.signal(signal.SIGINT, lambda *_: None)
+    failed = subprocess.run(["dvc", "--wait-for-lock", "repro", *targets]).returncode
+    signal.signal(signal.SIGINT, handler)
+    if failed:
         raise UserError("study: not finished; what is done is kept, and the same command goes on")
 
 
@@ -113,6 +130,7 @@ def main() -> None:
             spec.load(name)  # a mistake in one of them is told before anything runs
         repro("fetch")
         for name in names:
+            register(name)
             force = ["--force"] if arguments.force or is_stale(name) else []
             repro("--single-item", *force, f"{spec.FOLDER}/dvc.yaml:study@{name}")
             show(name)

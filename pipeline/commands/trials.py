@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import signal
+import sys
 from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
@@ -11,20 +13,15 @@ from pipeline.config.errors import UserError
 from pipeline.config.sections import Params
 from pipeline.data import files, idx, prepared
 from pipeline.network.geometry import shape_check
-from pipeline.studies import code, library, results, spec
+from pipeline.studies import code, library, spec
 from pipeline.studies.outcome import Data, Outcome
 
 
-def read_data() -> tuple[Data, str]:
-    """Return the images of data/raw, and the hash of its files."""
-    contents = {name: (paths.RAW / name).read_bytes() for name in idx.FILES}
-    arrays = [idx.decode(content, name, 3 if "images" in name else 1) for name, content in contents.items()]
-    data = Data(
-        pool=prepared.Split(*arrays[:2]),
-        test=prepared.Split(*arrays[2:]),
-        classes=tuple(files.read_lines(paths.RAW / paths.CLASS_NAMES)),
-    )
-    return data, code.digest(b"".join(contents.values()))
+def read_data() -> Data:
+    """Return the images of data/raw."""
+    arrays = [idx.decode((paths.RAW / name).read_bytes(), name, 3 if "images" in name else 1) for name in idx.FILES]
+    classes = tuple(files.read_lines(paths.RAW / paths.CLASS_NAMES))
+    return Data(pool=prepared.Split(*arrays[:2]), test=prepared.Split(*arrays[2:]), classes=classes)
 
 
 def check(name: str, arms: Sequence[spec.Arm], data: Data) -> None:
@@ -47,17 +44,20 @@ def outcomes_of(wanted: Mapping[str, Params], data: Data) -> dict[str, Outcome]:
         return found
     from pipeline.studies import engine  # loads Dask
 
-    failed = 0
+    failures: list[str] = []
+
+    def show(running: int) -> None:
+        bar.set_postfix(running=running, failed=len(failures), refresh=sys.stderr.isatty())  # a log has a line a trial
+
     with (
         tqdm(total=len(missing), unit="trial", desc=f"{len(found)} trials are there, {len(missing)} to run") as bar,
         engine.cluster(os.environ.get("DASK_SCHEDULER_ADDRESS"), len(os.sched_getaffinity(0))) as client,
     ):
-        for key, outcome in engine.run(client, missing, data):
+        for key, outcome in engine.run(client, missing, data, show):
             if not outcome.again:
                 library.write(key, outcome)
             found[key] = outcome
-            failed += bool(outcome.failed)
-            bar.set_postfix(failed=failed)
+            failures += [key] if outcome.failed else []
             bar.update()
     return found
 
@@ -69,17 +69,21 @@ def main() -> None:
     name = parser.parse_args().name
     try:
         study, arms = spec.load(name)
-        data, origin = read_data()
+        data, origin = read_data(), library.data_hash()
         check(name, arms, data)
         fingerprint = code.fingerprint()
         settings = {arm.name: arm.trials(study) for arm in arms}
         keys = {arm: [library.key(trial, origin, fingerprint) for trial in of_arm] for arm, of_arm in settings.items()}
         wanted = {key: trial for arm in keys for key, trial in zip(keys[arm], settings[arm], strict=True)}
         found = outcomes_of(wanted, data)
+        from pipeline.studies import results  # loads Matplotlib, which the workers, who import this module, do not need
+
         outcomes = {arm: [found[key] for key in of_arm] for arm, of_arm in keys.items()}
         results.write(name, study, arms, outcomes, data.test.labels, {"data": origin, "code": fingerprint})
     except UserError as error:
         raise SystemExit(str(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None  # `make study` says what that means
 
 
 if __name__ == "__main__":

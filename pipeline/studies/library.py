@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config import params
+from pipeline.config import params, paths
 from pipeline.config.repository import root
 from pipeline.config.sections import Params
-from pipeline.data import files
+from pipeline.data import files, idx
 from pipeline.studies.outcome import Outcome
 
 SECTIONS = ("prepare", "model", "train")  # the settings that a trial uses; the others choose what is shown
@@ -27,6 +27,11 @@ def key(settings: Params, data: str, code: str) -> str:
     flat = params.flat(settings, SECTIONS)
     acting = {name: value for name, value in flat.items() if name not in NEUTRAL or value != NEUTRAL[name]}
     return hashlib.sha256(json.dumps([acting, data, code, versions()], sort_keys=True).encode()).hexdigest()
+
+
+def data_hash() -> str:
+    """Return the hash of the data in data/raw."""
+    return hashlib.sha256(b"".join((paths.RAW / name).read_bytes() for name in idx.FILES)).hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from support.clones import SETTINGS
+from support.networks import fit
 
 from pipeline.data.prepared import Split
 from pipeline.metrics.scores import softmax
-from pipeline.network import training
 from pipeline.network.backend import keras, seed_everything, tf
 from pipeline.network.build import build as build_network
 from pipeline.network.fused import (
@@ -143,7 +143,7 @@ def test_a_training_set_of_any_size_is_learnt_from(images: int, normalised: bool
     chosen = SETTINGS.train.model_copy(update={"batch_size": 8, "epochs": 1})
     parts = micro_batches(8, images, images)
     learner = network(batch_normalization=normalised)
-    history, _ = training.fit(learner, split, split, chosen, parts, lambda *_: None)
+    history, _ = fit(learner, split, split, chosen, parts)
     assert np.isfinite(history["val_loss"]).all()
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.clones import PROJECT, SETTINGS
+from support.networks import fit
 from support.settings import drawn, fit_together
 from support.synthetic import synthetic_digits
 
@@ -74,7 +75,7 @@ def trained(seed: int, **changes: object) -> tuple[keras.Model, pd.DataFrame, Re
     """A network that has learnt the synthetic digits, its history, and what it logged."""
     network = small(seed, **changes)
     recorder = Recorder(network)
-    history, kept = training.fit(network, TRAIN, VALIDATION, learning(**changes), PARTS, recorder)
+    history, kept = fit(network, TRAIN, VALIDATION, learning(**changes), PARTS, recorder)
     assert changes.get("early_stopping") or kept == len(history)
     return network, history, recorder
 
@@ -128,7 +129,7 @@ WORSENING = prepared.Split(VALIDATION.images, (VALIDATION.labels + 1) % 10)  # t
 def test_early_stopping_waits_for_its_patience_and_leaves_the_best_epochs_weights(patience: int, epochs: int):
     changes = {"epochs": 4, "early_stopping": patience}
     network = small(0, **changes)
-    history, kept = training.fit(network, TRAIN, WORSENING, learning(**changes), PARTS, Recorder(network))
+    history, kept = fit(network, TRAIN, WORSENING, learning(**changes), PARTS, Recorder(network))
     assert len(history) == epochs
     assert kept == history["val_loss"].argmin() + 1 == 1
     loss, _ = network.evaluate(WORSENING.images, WORSENING.labels, verbose=0)
@@ -199,7 +200,7 @@ def test_class_weights_are_at_work_in_training():
     losses = []
     for weighted in (False, True):
         network = small(0, class_weights=weighted, epochs=1, batch_size=len(few))
-        history, _ = training.fit(
+        history, _ = fit(
             network, rare, rare, learning(class_weights=weighted, epochs=1, batch_size=40), PARTS, Recorder(network)
         )
         losses.append(history["loss"][0])
@@ -210,7 +211,7 @@ def test_a_network_that_diverges_is_told_in_one_line_and_logs_no_such_epoch():
     network = small(0, optimizer="sgd", learning_rate=1e30)
     recorder = Recorder(network)
     with pytest.raises(UserError, match=r"^train: the loss of epoch \d is (nan|inf): .* lower train\.learning_rate"):
-        training.fit(network, TRAIN, VALIDATION, learning(optimizer="sgd", learning_rate=1e30), PARTS, recorder)
+        fit(network, TRAIN, VALIDATION, learning(optimizer="sgd", learning_rate=1e30), PARTS, recorder)
     assert all(np.isfinite(row["loss"]) for row in recorder.rows)
 
 
@@ -241,7 +242,7 @@ def test_a_training_set_of_several_blocks_is_learnt(monkeypatch, changes):
     settings = SETTINGS.train.model_copy(update={"epochs": 2, "batch_size": 50} | changes)
     network = fresh(0, SETTINGS.model, settings)
     split = synthetic_digits(430, 0)
-    history, _ = training.fit(network, split, split, settings, PARTS, Recorder(network))
+    history, _ = fit(network, split, split, settings, PARTS, Recorder(network))
     assert history["val_accuracy"].iloc[-1] > 0.9
 
 
@@ -291,7 +292,7 @@ def test_any_valid_settings_train_a_step_and_give_probabilities_or_are_refused_b
         return
     network = training.compiled(build_network(model, size, classes), settings_of_training, images=12)
     parts = micro_batches(settings_of_training.batch_size, 12)
-    training.fit(network, split, split, settings_of_training, parts, lambda *_: None)
+    fit(network, split, split, settings_of_training, parts)
     probabilities = np.asarray(network(split.images))
     assert probabilities.shape == (12, classes)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)

@@ -1,9 +1,12 @@
 """Small networks, and images for them."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import sections
+from pipeline.data.prepared import Split
+from pipeline.network import training
 from pipeline.network.backend import keras
 from pipeline.network.build import build as build_network
 from support.clones import SETTINGS
@@ -28,3 +31,18 @@ def build(*filters: int, **changes: object) -> keras.Model:
 def answer(network: keras.Model, images: NDArray[np.generic] = IMAGES) -> NDArray[np.float32]:
     """The probabilities (n, classes) of images (n, height, width)."""
     return np.asarray(network(images))
+
+
+def fit(
+    network: keras.Model,
+    train: Split,
+    validation: Split,
+    settings: sections.Train,
+    parts: int,
+    on_epoch: training.OnEpoch = lambda *_: None,
+) -> tuple[pd.DataFrame, int]:
+    """Train a compiled network by its learner, as the stage does; return what `training.fit` does."""
+    fast = training.learner(network, settings, parts)
+    curves = training.fit(fast, train, validation, settings, on_epoch, verbose=0)
+    network.set_weights(fast.get_weights())
+    return curves
