@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, wait
+from distributed.comm import CommClosedError
 from distributed.diagnostics.plugin import Environ
 from distributed.utils import CancelledError
 
@@ -23,6 +24,7 @@ from pipeline.studies.outcome import Data, Outcome
 
 DEATHS = 3  # of the workers that ran a trial, after which it is given up
 POLL = 0.5  # seconds, after which workers that joined are noticed
+GONE = "study: the Dask scheduler is gone; what is done is kept, and the same command goes on"
 CONFIG = {
     "distributed.scheduler.allowed-failures": 0,  # each death is told, and counted here
     "distributed.comm.timeouts.connect": "10s",
@@ -76,9 +78,12 @@ def run(
     waiting, running, deaths = deque(trials), dict[Future, str](), Counter[str]()
     shared: Future | None = None
     while waiting or running:
-        slots = sum(client.nthreads().values())
-        if waiting and slots and (shared is None or shared.status != "finished"):  # lost with the last that held them
-            shared = client.scatter(data, broadcast=True)
+        try:
+            slots = sum(client.nthreads().values())
+            if waiting and slots and (shared is None or shared.status != "finished"):  # lost with the last holder
+                shared = client.scatter(data, broadcast=True)
+        except CommClosedError:
+            raise UserError(GONE) from None
         while waiting and len(running) < slots:
             name = waiting.popleft()
             running[client.submit(_work, trials[name].model_dump_json(), shared, pure=False)] = name
@@ -89,7 +94,7 @@ def run(
         with contextlib.suppress(TimeoutError, CancelledError):  # each future is looked at below
             wait(list(running), timeout=POLL, return_when="FIRST_COMPLETED")
         if client.status != "running":
-            raise UserError("study: the Dask scheduler is gone; what is done is kept, and the same command goes on")
+            raise UserError(GONE)
         for future in [future for future in running if future.done()]:
             name = running.pop(future)
             try:
