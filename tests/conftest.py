@@ -11,6 +11,7 @@ from unittest import mock
 
 import pytest
 import yaml
+from support import studied
 from support.clones import ARTICLE_YAML, PROJECT, SMALL, Clone, commit
 from support.synthetic import synthetic_digits, write_idx
 
@@ -85,4 +86,13 @@ def finished(make_clone: Callable[[], Clone]) -> Clone:
     clone = make_clone()
     assert sorted(clone.repro()) == sorted(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
     commit(clone, "results")
+    return clone
+
+
+@pytest.fixture(scope="session")
+def answered(make_clone: Callable[[], Clone]) -> Clone:
+    """A clone with one small study, which was run once and nothing else was; tests only read it."""
+    clone = make_clone()
+    studied.only(clone)
+    clone.run("python", "-m", "pipeline.commands.study", "tiny")
     return clone

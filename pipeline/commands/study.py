@@ -1,7 +1,6 @@
 """Answer questions by many trials: bring the results of studies up to date, draw their pages, log them to MLflow."""
 
 import argparse
-import json
 import re
 import signal
 import subprocess
@@ -27,8 +26,10 @@ def register(name: str) -> None:
     """Name a study in DVC's list, where it is missing there."""
     path = spec.FOLDER / "dvc.yaml"
     text = path.read_text(encoding="utf-8")
-    if name not in yaml.safe_load(text)["stages"]["study"]["foreach"]:
-        files.write_text(path, re.sub(r"(?m)^( *foreach: \[.*)\]$", rf"\1, {json.dumps(name)}]", text))
+    listed = yaml.safe_load(text)["stages"]["study"]["foreach"]
+    if name not in listed:
+        longer = yaml.safe_dump([*listed, name], default_flow_style=True, width=10_000).strip()
+        files.write_text(path, re.sub(r"(?m)^( *foreach: ).*$", rf"\g<1>{longer}", text))
         print(f"study: {name} is new: added to {path}")
 
 

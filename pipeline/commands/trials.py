@@ -12,6 +12,7 @@ from pipeline.config import paths
 from pipeline.config.errors import UserError
 from pipeline.config.sections import Params
 from pipeline.data import files, idx, prepared
+from pipeline.data.classes import check_classes
 from pipeline.network.geometry import shape_check
 from pipeline.studies import code, library, spec
 from pipeline.studies.outcome import Data, Outcome
@@ -25,15 +26,18 @@ def read_data() -> Data:
 
 
 def check(name: str, arms: Sequence[spec.Arm], data: Data) -> None:
-    """Raise UserError when the images are too small for an arm's layers, or too few for its splits."""
+    """Raise UserError, with a line for each mistake, when the images do not fit the settings of an arm."""
+    problems = []
     for arm in arms:
-        problem = shape_check(arm.settings.model, *data.pool.images.shape[1:])
+        problems += [(arm.name, shape_check(arm.settings.model, *data.pool.images.shape[1:]))]
         try:
-            prepared.split(data.pool, data.test, arm.settings.prepare)
+            splits = prepared.split(data.pool, data.test, arm.settings.prepare)
+            check_classes(splits["train"].labels, list(data.classes), arm.settings.prepare)
         except UserError as error:
-            problem = str(error).removeprefix("params.yaml: ")
-        if problem:
-            raise UserError(f"{spec.FOLDER}/{name}.yaml: {arm.name}: {problem}")
+            problems += [(arm.name, str(error).removeprefix("params.yaml: "))]
+    lines = [f"{spec.FOLDER}/{name}.yaml: {arm}: {problem}" for arm, problem in problems if problem]
+    if lines:
+        raise UserError("\n".join(lines))
 
 
 def outcomes_of(wanted: Mapping[str, Params], data: Data) -> dict[str, Outcome]:

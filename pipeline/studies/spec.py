@@ -85,8 +85,8 @@ class Study(Section):
         least = least_seeds(len(self.variants))
         if self.variants and self.seeds < least:
             raise ValueError(
-                f"seeds: found {self.seeds}; with {len(self.variants)} variants allowed are {least} and more: with "
-                "fewer no difference, however large, could be told from chance"
+                f"seeds: found {self.seeds}; allowed are {least} and more, for the number of variants "
+                f"({len(self.variants)}): with fewer no difference, however large, could be told from chance"
             )
         if not self.variants and not self.reference and not self.against_itself:
             raise ValueError("variants: found none; needed is at least one, or a reference, or against_itself: true")

@@ -1,0 +1,100 @@
+"""Studies that are killed or interrupted, in clones: nothing is lost, nothing stays behind, the end is the same."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from support import studied
+from support.clones import Clone, copy_of
+from support.processes import wait_for
+
+pytestmark = pytest.mark.slow
+COMMAND = ["python", "-m", "pipeline.commands.study", "tiny"]
+
+
+@pytest.fixture
+def forgetful(answered: Clone, tmp_path: Path) -> Clone:
+    """A clone with the study's data, and none of its trials or results."""
+    copy = copy_of(answered, tmp_path / "convscope")
+    copy.run("rm", "-r", ".convscope/trials", "studies/results", "studies/dvc.lock")
+    return copy
+
+
+def begin(clone: Clone) -> subprocess.Popen[str]:
+    """Start the study as a terminal does, in a process group of its own."""
+    return subprocess.Popen(
+        COMMAND, cwd=clone.folder, env=clone.environment(), start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def started_by(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return [child for child in started_by(process) if "spawn_main" in " ".join(child.cmdline())]
+
+
+def kill_group(clone: Clone, process: subprocess.Popen[str]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def kill_trials(clone: Clone, process: subprocess.Popen[str]) -> None:
+    """Kill the command that DVC runs, and nothing else."""
+    for child in started_by(process):
+        if "pipeline.commands.trials" in child.cmdline():
+            child.kill()
+
+
+def kill_worker(clone: Clone, process: subprocess.Popen[str]) -> None:
+    found = workers(process)
+    if found:
+        random.choice(found).kill()
+
+
+@pytest.mark.parametrize("kill", [kill_group, kill_trials, kill_worker])
+def test_a_study_killed_at_random_moments_ends_in_the_same_results(
+    answered: Clone, forgetful: Clone, kill: Callable[[Clone, subprocess.Popen[str]], None]
+) -> None:
+    for seed in range(3):
+        process = begin(forgetful)
+        time.sleep(random.Random(seed).uniform(4, 14))
+        children = started_by(process) if process.poll() is None else []
+        if process.poll() is None:
+            kill(forgetful, process)
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0 or kill is not kill_worker, output
+        psutil.wait_procs(children, timeout=20)
+        assert not [child for child in children if child.is_running()]
+    forgetful.run(*COMMAND)
+    assert studied.results(forgetful) == studied.results(answered)
+    assert len(studied.told(forgetful, "convscope-trials")) == 12
+    assert len(studied.told(forgetful, "convscope-studies")) == 1
+
+
+@pytest.mark.parametrize("trials", [0, 3])
+def test_ctrl_c_ends_in_five_seconds_without_a_traceback_and_the_same_command_goes_on(
+    answered: Clone, forgetful: Clone, trials: int
+) -> None:
+    process = begin(forgetful)
+    wait_for(lambda: workers(process) if trials == 0 else len(studied.kept(forgetful)) >= trials)
+    children, before = started_by(process), studied.kept(forgetful)
+    started = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert time.monotonic() - started < 5
+    assert process.returncode == 1
+    assert "Traceback" not in output
+    assert "the same command goes on" in output
+    assert not [child for child in children if child.is_running()]
+    assert before.items() <= studied.kept(forgetful).items()
+    forgetful.run(*COMMAND)
+    assert before.items() <= studied.kept(forgetful).items()
+    assert studied.results(forgetful) == studied.results(answered)
