@@ -13,7 +13,7 @@ from pipeline.metrics.scores import cross_entropy
 from pipeline.studies import results
 from pipeline.studies.measures import MEASURES
 from pipeline.studies.outcome import Outcome
-from pipeline.studies.spec import Arm, Measured
+from pipeline.studies.spec import Arm, Measured, Study
 
 IMAGES = 40
 LABELS = (np.arange(IMAGES) % 10).astype(np.uint8)
