@@ -12,7 +12,7 @@ import psutil
 import pytest
 from support import studied
 from support.clones import Clone, copy_of
-from support.processes import wait_for
+from support.processes import answers, free_port, stop, wait_for
 
 pytestmark = pytest.mark.slow
 COMMAND = ["python", "-m", "pipeline.commands.study", "tiny"]
@@ -26,10 +26,10 @@ def forgetful(answered: Clone, tmp_path: Path) -> Clone:
     return copy
 
 
-def begin(clone: Clone) -> subprocess.Popen[str]:
+def begin(clone: Clone, **environment: str) -> subprocess.Popen[str]:
     """Start the study as a terminal does, in a process group of its own."""
     return subprocess.Popen(
-        COMMAND, cwd=clone.folder, env=clone.environment(), start_new_session=True,
+        COMMAND, cwd=clone.folder, env=clone.environment(**environment), start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -95,6 +95,36 @@ def test_ctrl_c_ends_in_five_seconds_without_a_traceback_and_the_same_command_go
     assert "the same command goes on" in output
     assert not [child for child in children if child.is_running()]
     assert before.items() <= studied.kept(forgetful).items()
+    forgetful.run(*COMMAND)
+    assert before.items() <= studied.kept(forgetful).items()
+    assert studied.results(forgetful) == studied.results(answered)
+
+
+def test_a_scheduler_killed_in_the_middle_is_one_line_and_the_same_command_goes_on(
+    answered: Clone, forgetful: Clone, tmp_path: Path
+) -> None:
+    def dask(*arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["dask", *arguments, "--no-dashboard"], cwd=tmp_path, env=forgetful.environment(),
+            start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", str(port))
+    worker = dask("worker", address, "--nworkers", "1", "--nthreads", "1")
+    try:
+        wait_for(lambda: answers(port))
+        process = begin(forgetful, DASK_SCHEDULER_ADDRESS=address)
+        wait_for(lambda: len(studied.kept(forgetful)) >= 2)
+        stop(scheduler)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        stop(worker)
+    before = studied.kept(forgetful)
+    assert process.returncode == 1
+    assert "study: the Dask scheduler is gone; what is done is kept, and the same command goes on" in output
+    assert "Traceback" not in output
     forgetful.run(*COMMAND)
     assert before.items() <= studied.kept(forgetful).items()
     assert studied.results(forgetful) == studied.results(answered)
