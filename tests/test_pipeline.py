@@ -216,7 +216,7 @@ def test_a_pipeline_killed_in_every_stage_ends_in_the_same_bytes(
     for stage in STAGES:
         kill_in(clone, stage)
     clone.repro()
-    assert clone.lock() == finished.lock()
+    assert clone.locked() == finished.locked()
     assert len(complete_rows(clone)) == 1
 
 
@@ -245,7 +245,7 @@ def test_a_pipeline_killed_at_random_moments_ends_in_the_bytes_and_rows_of_one_t
     clone.run("python", "-m", "pipeline.commands.mend")
     clone.repro()
     clone.run("python", "-m", "pipeline.publish")
-    assert clone.lock() == finished.lock()
+    assert clone.locked() == finished.locked()
     assert complete_rows(clone) == complete_rows(finished)
 
 
@@ -273,7 +273,7 @@ def test_with_a_lock_file_of_another_machine_the_story_of_an_ablation_works_afte
 def kill_in(clone: Clone, stage: str) -> None:
     """Start `dvc repro` and kill -9 it with all it started, a third of a second after it said that a stage runs."""
     process = subprocess.Popen(
-        ["dvc", "repro"], cwd=clone.folder, env=clone.environment(), start_new_session=True, text=True,
+        ["dvc", "repro", stage], cwd=clone.folder, env=clone.environment(), start_new_session=True, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdout is not None

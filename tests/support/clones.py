@@ -56,13 +56,21 @@ class Clone:
         return kept | {"PATH": path} | more
 
     def repro(self, *arguments: str) -> list[str]:
-        """Run `dvc repro` and return the stages that it executed, in order."""
+        """Run `dvc repro` and return the stages that it executed, in the order of dvc.yaml.
+
+        DVC goes its own way through stages of which neither needs the other; a second dvc.yaml leaves it no fixed one.
+        """
         output = self.run("dvc", "repro", *arguments).stdout
-        return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+        executed = [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+        return sorted(executed, key=list(yaml.safe_load((self.folder / "dvc.yaml").read_text())["stages"]).index)
 
     def lock(self) -> bytes:
         """The bytes of dvc.lock."""
         return (self.folder / "dvc.lock").read_bytes()
+
+    def locked(self) -> dict[str, object]:
+        """What dvc.lock says of each stage, in whatever order they first ran."""
+        return dict(yaml.safe_load(self.lock())["stages"])
 
 
 def commit(clone: Clone, message: str) -> None:
