@@ -48,7 +48,8 @@ def cluster(address: str | None, processes: int) -> Iterator[Client]:
         "TF_NUM_INTEROP_THREADS": "1",  # a worker has one core; the number changes no result
         "CONVSCOPE_CODE": code.digest(archive),  # modules of other code may be loaded where it differs
     }
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told by the command
+    for logger in ("distributed", "distributed.client", "distributed.gc"):  # the command tells what matters
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     with dask.config.set(CONFIG), contextlib.ExitStack() as stack:
         if address is None:
             yield stack.enter_context(Client(stack.enter_context(_own(processes, environment))))
