@@ -13,6 +13,7 @@ help: ## list the commands
 repro: .venv/complete ## rebuild what changed: data, network, figures, page, tracked run
 	@echo "make repro: dvc repro, every stage whose inputs changed"
 	@python -m pipeline.commands.mend
+	@python -m pipeline.commands.guard
 	@dvc repro
 	@if git diff --quiet HEAD -- params.yaml dvc.yaml pipeline 2>/dev/null && ! git diff --quiet HEAD -- dvc.lock; then \
 		echo "make: this machine's results differ from the committed ones in the last digits (no AVX2? docs/same_bytes.md)." \
@@ -74,22 +75,9 @@ clean: ## remove the environment and what the pipeline made; your own files, git
 	@.venv/bin/python -m pipeline.commands.clean || echo "make clean: without the environment, outputs are left as they are"
 	@rm -rf .venv
 
-# Made by the first Python that fits; uv, pinned in the lock like the rest, installs in seconds what pip does in minutes.
-# The modules are compiled at once, so that no stage pays for it later. The scripts hold the path of the environment, so
-# one that was moved, or copied with the project, is made anew.
+# The scripts hold the path of the environment, so one that was moved, or copied with the project, is made anew.
 ifneq ($(shell cat .venv/complete 2>/dev/null),$(CURDIR))
 .PHONY: .venv/complete
 endif
 .venv/complete: requirements.lock
-	@command -v git >/dev/null || { echo "make: git is missing; install it (Debian: apt-get install git)" >&2; exit 1; }
-	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
-		$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
-		$$python -c 'import venv, ensurepip' 2>/dev/null || \
-			{ echo "make: $$python has no venv module; install it (Debian: apt-get install python3-venv)" >&2; exit 1; }; \
-		echo "make: .venv from requirements.lock, with $$($$python --version)"; \
-		$$python -m venv --clear .venv && \
-		.venv/bin/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.lock)" && \
-		.venv/bin/uv pip sync --quiet --python .venv/bin/python --compile-bytecode --require-hashes requirements.lock && \
-		pwd -P > $@ && exit 0 || exit 1; \
-	done; \
-	echo "make: no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1
+	@bash environment.sh $(PYTHON)

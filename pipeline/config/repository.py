@@ -18,7 +18,7 @@ def root() -> Path:
 
 
 def git(*arguments: str) -> str:
-    """Return what git says, or nothing outside a repository."""
+    """Return what git says, or nothing outside a repository, or where git refuses this one as another user's."""
     return subprocess.run(["git", *arguments], capture_output=True, text=True).stdout.strip()
 
 
@@ -27,10 +27,11 @@ def code_tags() -> dict[str, str]:
 
     params.yaml and dvc.lock may differ: a run holds the one, and the other follows from the rest.
     """
+    commit = git("rev-parse", "HEAD")
     changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!params.yaml", ":!dvc.lock")
     tags = {
-        "git.commit": git("rev-parse", "HEAD"),
-        "git.dirty": "true" if changed else "false",
+        "git.commit": commit or "unknown",
+        "git.dirty": ("true" if changed else "false") if commit else "unknown",  # no answer is not a clean tree
         "dvc.experiment": os.environ.get("DVC_EXP_NAME", ""),
     }
     return {key: value for key, value in tags.items() if value}

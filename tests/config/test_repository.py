@@ -24,6 +24,12 @@ def test_the_project_is_where_dvc_yaml_is_and_what_dvc_says_goes_before_it(
     assert repository.root() == tmp_path
 
 
+def test_a_repository_that_git_does_not_read_is_no_clean_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "none"))
+    assert repository.code_tags() == {"git.commit": "unknown", "git.dirty": "unknown"}
+
+
 @pytest.fixture
 def part(clone: Clone) -> Clone:
     """A clone that is a part of a larger git repository."""

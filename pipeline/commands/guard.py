@@ -1,0 +1,68 @@
+"""Stop before DVC starts where files of yours would be lost, or where it cannot work: no stage could tell in time."""
+
+import argparse
+import fnmatch
+import os
+from pathlib import Path
+
+from pipeline.config import params
+from pipeline.config.errors import UserError
+from pipeline.tracking import lineage
+
+# All that the pipeline writes into output folders, which DVC empties before a stage runs. Other outputs are declared
+# file by file, and DVC leaves what lies beside them.
+WRITTEN = {
+    "data/prepared": ("classes.txt", "*_images.npy", "*_labels.npy"),
+    "figures/error_analysis": ("confidence.png", "confusion.png", "misclassified.png", "right.png", "wrong.png"),
+    "figures/kernel_demo": ("edge_kernel.png", "max_pooling.png", "random_kernels.png"),
+    "figures/visualise": ("activations_*.png", "curves.png", "edge_auroc.png", "filter.png", "kernels_*.png"),
+}
+
+
+def foreign_files() -> list[Path]:
+    """Return the files in output folders that no stage writes; what .dvcignore names does not count."""
+    return [
+        path
+        for folder, names in WRITTEN.items()
+        for path in lineage.files_in(Path(folder))
+        # a stage that was killed leaves the file it was about to write under a name with a dot before it
+        if not any(
+            fnmatch.fnmatch(path.relative_to(folder).as_posix(), form)
+            for name in names
+            for form in (name, f".{name}.*")
+        )
+    ]
+
+
+def check() -> None:
+    """Raise UserError, with a line for each, where DVC would remove files that the pipeline did not make."""
+    problems = [
+        f"{path}: is not the pipeline's, and DVC empties {path.parts[0]}/{path.parts[1]}: move it to another folder"
+        for path in foreign_files()
+    ]
+    fetch = params.load(Path("params.yaml")).fetch
+    for key, value in (("dataset", fetch.dataset), ("source", fetch.source)):
+        if value is None:
+            continue
+        place = Path(os.path.expanduser(value)).resolve()  # noqa: PTH111, since Path's raises for ~nobody
+        for folder in [*WRITTEN, "data/raw"]:
+            if place.exists() and place.is_relative_to(Path(folder).resolve()):
+                problems.append(
+                    f"params.yaml: fetch.{key}: found {value}, which lies in {folder}, an output of the pipeline: "
+                    "move your files to a folder of their own, and name that"
+                )
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def main() -> None:
+    """Say nothing where all is well; else say what is in the way, and exit with 1."""
+    argparse.ArgumentParser(prog="python -m pipeline.commands.guard", description=__doc__).parse_args()
+    try:
+        check()
+    except UserError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()
