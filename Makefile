@@ -5,6 +5,8 @@ PYTHON ?= python3
 JOBS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export DVC_NO_ANALYTICS := true
+# DVC asks for a name, which a user of a container may not have
+export USER ?= $(shell id -u)
 export MLFLOW_DISABLE_TELEMETRY := true
 
 help: ## list the commands

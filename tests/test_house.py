@@ -77,7 +77,7 @@ def test_a_stage_has_its_name_everywhere(stage: str) -> None:
     results = [
         path
         for path in results_of(stage)
-        if path.startswith("figures/") or path.startswith("metrics/") and path.endswith(".json")
+        if path.startswith("figures/") or (path.startswith("metrics/") and path.endswith(".json"))
     ]
     own = {f"figures/{stage}", f"metrics/{stage}.json"}
     assert set(results) <= own

@@ -98,12 +98,12 @@ def test_make_takes_an_environment_that_was_made_here_and_no_other(tmp_path: Pat
     before.folder.mkdir()
     for name in ("Makefile", "requirements.lock"):
         shutil.copyfile(PROJECT / name, before.folder / name)
-    assert "-m venv --clear .venv" in asked_for(before.folder)
+    assert "bash environment.sh" in asked_for(before.folder)
     with_environment(before, before.folder)
-    assert "-m venv" not in asked_for(before.folder)
+    assert "bash environment.sh" not in asked_for(before.folder)
     os.utime(before.folder / "requirements.lock")  # newer versions
     os.utime(before.folder / ".venv/complete", (1, 1))
-    assert "-m venv" in asked_for(before.folder)
+    assert "bash environment.sh" in asked_for(before.folder)
     with_environment(before, before.folder)
     before.folder.rename(after.folder)
-    assert "-m venv --clear .venv" in asked_for(after.folder)
+    assert "bash environment.sh" in asked_for(after.folder)

@@ -74,7 +74,7 @@ def test_files_of_another_experiment_are_not_published_as_this_one(copy: Clone) 
             "kernel_demo.seed is 5 in params.yaml, 0 in dvc.lock: the results are those of another experiment",
         ),
         ("echo >> metrics/evaluate.json", "metrics/evaluate.json is not what dvc.lock says"),
-        ("touch models/mine", "models is not what dvc.lock says"),
+        ("touch figures/visualise/mine", "figures/visualise is not what dvc.lock says"),
         ("rm dvc.lock", "dvc.lock knows no results of fetch"),
     ],
 )
