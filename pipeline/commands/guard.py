@@ -1,8 +1,10 @@
 """Stop before DVC starts where files of yours would be lost, or where it cannot work: no stage could tell in time."""
 
 import argparse
+import fcntl
 import fnmatch
 import os
+import tempfile
 from pathlib import Path
 
 from pipeline.config import params
@@ -35,7 +37,13 @@ def foreign_files() -> list[Path]:
 
 
 def check() -> None:
-    """Raise UserError, with a line for each, where DVC would remove files that the pipeline did not make."""
+    """Raise UserError, with a line for each, where DVC would remove files that it did not make, or has no locks."""
+    try:
+        with tempfile.TemporaryFile(dir=".") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        reason = f"files cannot be locked here ({error.strerror}), which DVC and MLflow need"
+        raise UserError(f"{Path.cwd()}: {reason}: move the project to a disk of this machine") from None
     problems = [
         f"{path}: is not the pipeline's, and DVC empties {path.parts[0]}/{path.parts[1]}: move it to another folder"
         for path in foreign_files()

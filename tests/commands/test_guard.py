@@ -1,5 +1,6 @@
 """Files of one's own in or near output folders: none is lost, whatever command runs."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import pytest
 import yaml
 from support.clones import ARTICLE_YAML, PROJECT, Clone, copy_of
 
-from pipeline.commands.guard import WRITTEN
+from pipeline.commands.guard import WRITTEN, check
+from pipeline.config.errors import UserError
 
 DVC = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
 OUTS = [next(iter(out)) if isinstance(out, dict) else out for stage in DVC["stages"].values() for out in stage["outs"]]
@@ -82,6 +84,16 @@ def test_data_of_ones_own_in_an_output_folder_are_refused(project: Path, key: st
     result = guard(project)
     assert result.returncode == 1
     assert f"params.yaml: fetch.{key}: found {place}, which lies in " in result.stderr
+
+
+def test_a_file_system_without_locks_is_told_before_dvc_starts(project: Path, monkeypatch: pytest.MonkeyPatch):
+    def stub_of_lockf(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("fcntl.lockf", stub_of_lockf)
+    with pytest.raises(UserError, match=f"{project}: files cannot be locked here .No locks available."):
+        check()
 
 
 @pytest.mark.slow
