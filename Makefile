@@ -1,6 +1,6 @@
 # `make` rebuilds every number, table and figure; `make help` lists the rest.
 .DEFAULT_GOAL := repro
-.PHONY: help repro back experiments mend test test-fast test-long lint ui queue study bench lock clean
+.PHONY: help repro back experiments mend test test-unit test-long lint ui queue study bench lock clean
 PYTHON ?= python3
 JOBS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -38,8 +38,8 @@ test: .venv/complete ## run every test, the slow ones on real MNIST too
 	@echo "make test: the whole suite"
 	@python -m pytest --numprocesses 2 --dist loadfile
 
-test-fast: .venv/complete ## run the tests that take seconds
-	@echo "make test-fast: all but the tests marked slow"
+test-unit: .venv/complete ## run the tests that take seconds
+	@echo "make test-unit: all but the tests marked slow"
 	@python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
 test-long: .venv/complete ## kill the pipeline sixty times at random moments, rather than the eight times of `make test`
