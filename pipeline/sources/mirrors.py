@@ -15,6 +15,14 @@ from pipeline.sources import archives, datasets
 from pipeline.sources.datasets import Known
 
 REACH_SECONDS = 8  # a source that has not answered by then is out of reach
+# by the client that downloads, so that both have the same certificates and proxies
+HEAD = """
+import sys, requests
+try:
+    requests.head(sys.argv[1], timeout=8, allow_redirects=True).raise_for_status()
+except requests.RequestException as error:
+    sys.exit(str(getattr(error.args[0], "reason", error)))  # of a long story the cause
+"""
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,7 @@ def _each(site: str) -> list[str]:
 
 
 def _mirror(name: str, *urls: str) -> Source:
-    head = "import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], method='HEAD'), timeout=8)"
-    return Source(name, [sys.executable, "-c", head, urls[0]], _download(*urls))
+    return Source(name, [sys.executable, "-c", HEAD, urls[0]], _download(*urls))
 
 
 def _download(*urls: str) -> Callable[[Path], None]:
