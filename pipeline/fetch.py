@@ -1,38 +1,74 @@
 """fetch: the four IDX files of the data set, from the first source that has them, byte for byte the canonical ones."""
 
+import hashlib
 import os
 from pathlib import Path
 
 from pipeline.config import paths, repository
 from pipeline.config.errors import UserError
+from pipeline.config.sections import Fetch
 from pipeline.data import files
-from pipeline.sources import archives, datasets, mirrors
+from pipeline.sources import datasets, mirrors, reader
 from pipeline.tracking.stage import stage
+
+OWN = ("scale", "grey", "size")  # settings that only data of one's own may need
+
+
+def place_of(key: str, value: str) -> Path:
+    """Return the place that a setting names: a home's by ~, else seen from the project, also in a queued run.
+
+    Raises UserError where fetch itself writes there.
+    """
+    place = repository.root() / os.path.expanduser(value)  # noqa: PTH111, since Path's raises for ~nobody
+    if place.resolve().is_relative_to(paths.RAW.resolve()):
+        raise UserError(
+            f"params.yaml: fetch.{key}: found {value}, where fetch itself writes; move your files elsewhere"
+        )
+    return place
+
+
+def get(settings: Fetch) -> tuple[dict[str, bytes], list[str], list[str]]:
+    """Return the four files, the class names, and what is to be said of them."""
+    known = datasets.KNOWN.get(settings.dataset)
+    if known is None:
+        place = place_of("dataset", settings.dataset)
+        if not place.exists():
+            raise UserError(
+                f"params.yaml: fetch.dataset: found {settings.dataset}; allowed are {', '.join(datasets.KNOWN)}, "
+                f"or a folder or archive of your own, and there is no {place}"
+            )
+        return datasets.custom(place, settings)
+    for key in OWN:
+        if found := getattr(settings, key):
+            raise UserError(f"params.yaml: fetch.{key}: found {found}; with {settings.dataset} it has nothing to do")
+    if settings.source is None:
+        return mirrors.download_first(mirrors.sources(settings.dataset), known), known.classes, []
+    place = place_of("source", settings.source)
+    return datasets.verify_checksums(reader.read(place), place, known), known.classes, []
+
+
+def check_overwritten(path: Path, content: bytes) -> None:
+    """Raise UserError where a file would be overwritten that DVC's cache cannot bring back."""
+    if not path.exists() or path.read_bytes() == content:
+        return
+    from dvc.repo import Repo  # takes a second to load
+
+    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    if not Repo(str(repository.root())).cache.local.exists(md5):
+        raise UserError(f"{path}: is in the way, and not the pipeline's; move it to another folder, or remove it")
 
 
 def main() -> None:
     """Write the four files and the class names, one a line, into data/raw."""
     with stage("fetch") as run:
-        settings = run.params.fetch
-        known = datasets.KNOWN.get(settings.dataset)
-        if known is None:
-            # a queued experiment runs in a temporary clone, which has none of the repository's untracked files
-            place = repository.root() / os.path.expanduser(settings.dataset)  # noqa: PTH111, since Path's raises for ~nobody
-            if not place.exists():
-                raise UserError(
-                    f"params.yaml: fetch.dataset: found {settings.dataset}; allowed are {', '.join(datasets.KNOWN)}, "
-                    f"or a folder or archive of your own, and there is no {place}"
-                )
-            contents, classes = datasets.custom(place)
-        else:
-            classes = known.classes
-            if settings.source is not None:
-                contents = datasets.verify_checksums(archives.read(Path(settings.source)), settings.source, known)
-            else:
-                contents = mirrors.download_first(mirrors.sources(settings.dataset), known)
+        contents, classes, notes = get(run.params.fetch)
+        for note in notes:
+            print(f"fetch: {note}", flush=True)
+        contents[paths.CLASS_NAMES] = ("\n".join(classes) + "\n").encode()
+        for name, content in contents.items():
+            check_overwritten(paths.RAW / name, content)
         for name, content in contents.items():
             files.write_bytes(paths.RAW / name, content)
-        files.write_text(paths.RAW / paths.CLASS_NAMES, "\n".join(classes) + "\n")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,9 @@ class Fetch(Section):
 
     dataset: str
     source: str | None
+    scale: Annotated[float, Gt(0)] | None
+    grey: bool
+    size: tuple[Positive, Positive] | None
 
 
 class Prepare(Section):

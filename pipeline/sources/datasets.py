@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.config.errors import UserError
-from pipeline.config.paths import CLASS_NAMES
+from pipeline.config.sections import Fetch
 from pipeline.data import idx
-from pipeline.sources.archives import read
+from pipeline.sources.reader import Found, read
 
 SIZES = range(8, 129)  # pixels, of height and of width
 CLASSES = range(2, 101)
+DIM = 128  # below half of the range, images are dark, and a background is
+SHOWN = 12  # names of files in a message
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,13 @@ KNOWN = {
 }
 
 
-def verify_checksums(found: dict[str, bytes], place: object, known: Known) -> dict[str, bytes]:
+def verify_checksums(found: Found, place: object, known: Known) -> dict[str, bytes]:
     """Return a known data set's four files once each is there and has its checksum.
 
     Raises UserError naming the file, what was expected and what was found.
     """
-    contents = _four(found, place)
+    contents = {name: idx.encode(array) for name, array in _four(found, place).items()}
     for name, content in contents.items():
-        idx.decode(content, f"{place}: {name}", dimensions=3 if "images" in name else 1)
         digest = hashlib.sha256(content).hexdigest()
         if digest != known.checksums[name]:
             raise UserError(
@@ -66,23 +68,20 @@ def verify_checksums(found: dict[str, bytes], place: object, known: Known) -> di
     return contents
 
 
-def custom(place: Path) -> tuple[dict[str, bytes], list[str]]:
-    """Return the four IDX files and the class names of data of one's own, from a folder or an archive.
+def custom(place: Path, settings: Fetch) -> tuple[dict[str, bytes], list[str], list[str]]:
+    """Return the four IDX files, the class names and notes on data of one's own, from a folder or an archive.
 
     Grey images of one size from 8x8 to 128x128, 2 to 100 classes, each with at least one image in both parts. Where no
     names are given a class is named by its number. Raises UserError saying what is wrong and where.
     """
-    found = read(place)
-    contents = _four(found, place)
-    arrays = {
-        name: idx.decode(content, f"{place}: {name}", dimensions=3 if "images" in name else 1)
-        for name, content in contents.items()
+    found = read(place, settings.scale, settings.grey)
+    arrays = _four(found, place)
+    parts = {
+        "training": (arrays[idx.TRAIN_IMAGES], arrays[idx.TRAIN_LABELS]),
+        "test": (arrays[idx.TEST_IMAGES], arrays[idx.TEST_LABELS]),
     }
     size = arrays[idx.TRAIN_IMAGES].shape[1:]
-    for part, images, labels in (
-        ("training", arrays[idx.TRAIN_IMAGES], arrays[idx.TRAIN_LABELS]),
-        ("test", arrays[idx.TEST_IMAGES], arrays[idx.TEST_LABELS]),
-    ):
+    for part, (images, labels) in parts.items():
         if len(images) != len(labels):
             raise UserError(f"{place}: the {part} set has {len(images)} images but {len(labels)} labels")
         if not len(images):
@@ -92,11 +91,47 @@ def custom(place: Path) -> tuple[dict[str, bytes], list[str]]:
                 f"{place}: the {part} images are {_sizes(images.shape[1:])}; allowed is one size for all, from "
                 f"{SIZES[0]}x{SIZES[0]} to {SIZES[-1]}x{SIZES[-1]}, and the training images are {_sizes(size)}"
             )
-    highest = int(max(arrays[idx.TRAIN_LABELS].max(), arrays[idx.TEST_LABELS].max()))
-    names = _names(found[CLASS_NAMES], place) if CLASS_NAMES in found else [str(label) for label in range(highest + 1)]
+    highest = int(max(labels.max() for _, labels in parts.values()))
+    notes = list(found.notes)
+    names = [str(label) for label in range(highest + 1)] if found.classes is None else found.classes
+    if all(labels.min() == 1 for _, labels in parts.values()) and (found.classes is None or len(names) == highest):
+        notes.append(f"its labels count from 1 to {highest}; here they count from 0, and the names stay")
+        names = names[1:] if found.classes is None else names
+        parts = {part: (images, labels - 1) for part, (images, labels) in parts.items()}
+    _check_classes(parts, names, place)
+    contents = [idx.encode(array) for pair in parts.values() for array in pair]
+    notes += remarks(*parts["training"])
+    return dict(zip(idx.FILES, contents, strict=True)), names, notes
+
+
+def remarks(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> list[str]:
+    """Return warnings about training images that look as if they were not what the network expects."""
+    found = []
+    highest = int(images.max())
+    if highest < DIM:
+        cure = f"fetch.scale: {highest} in params.yaml brings 0 to {highest} to 0 to 255"
+        found.append(f"warning: the highest value is {highest} of 255, too dim to learn from; {cure}")
+    border = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], axis=1)
+    if np.median(border) >= DIM:
+        found.append(
+            f"warning: the background is bright (median of the border {np.median(border):g}); MNIST's is dark, and "
+            "zeros are what padding adds: invert the images if they are drawings or letters"
+        )
+    if (np.diff(labels.astype(int)) >= 0).all():
+        found.append("warning: the training images are sorted by class, and prepare takes the first: set prepare.seed")
+    return found
+
+
+def _check_classes(
+    parts: dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]], names: list[str], place: object
+) -> None:
+    """Raise UserError where names and labels do not fit, or where a class has no image."""
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UserError(f"{place}: the class names have {', '.join(sorted(twice))} more than once")
     if len(names) not in CLASSES:
         raise UserError(f"{place}: {len(names)} classes found; allowed are {CLASSES[0]} to {CLASSES[-1]}")
-    for part, labels in (("training", arrays[idx.TRAIN_LABELS]), ("test", arrays[idx.TEST_LABELS])):
+    for part, (_, labels) in parts.items():
         if labels.max() >= len(names):
             raise UserError(
                 f"{place}: {part} label {labels.argmax()} is {labels.max()}; {len(names)} classes are named, "
@@ -108,26 +143,15 @@ def custom(place: Path) -> tuple[dict[str, bytes], list[str]]:
                 f"{place}: the {part} set has no image of class {missing[0]} ({names[missing[0]]}); labels count from "
                 f"0, and each class up to the highest, here {len(names) - 1}, needs an image"
             )
-    return contents, names
 
 
-def _four(found: dict[str, bytes], place: object) -> dict[str, bytes]:
+def _four(found: Found, place: object) -> dict[str, NDArray[np.uint8]]:
     for name in idx.FILES:
-        if name not in found:
+        if name not in found.arrays:
+            there = f"; there lie {', '.join(found.others[:SHOWN])}" if found.others else ""
             raise UserError(f"{place}: {name} not found (nor {name}.gz); needed are {', '.join(idx.FILES)}, or an .npz "
-                            "with x_train, y_train, x_test, y_test")  # fmt: skip
-    return {name: found[name] for name in idx.FILES}
-
-
-def _names(content: bytes, place: object) -> list[str]:
-    try:
-        names = [line.strip() for line in content.decode("utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise UserError(f"{place}: {CLASS_NAMES} is not UTF-8 text: {error}") from None
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise UserError(f"{place}: the class names have {', '.join(sorted(twice))} more than once")
-    return names
+                            f"with x_train, y_train, x_test, y_test{there}")  # fmt: skip
+    return {name: found.arrays[name] for name in idx.FILES}
 
 
 def _sizes(shape: tuple[int, ...]) -> str:

@@ -11,7 +11,7 @@ import pooch
 
 from pipeline.config.errors import UserError
 from pipeline.data import idx
-from pipeline.sources import archives, datasets
+from pipeline.sources import archives, datasets, reader
 from pipeline.sources.datasets import Known
 
 REACH_SECONDS = 8  # a source that has not answered by then is out of reach
@@ -73,8 +73,7 @@ def download_first(candidates: list[Source], known: Known) -> dict[str, bytes]:
             _reach(source)
             with tempfile.TemporaryDirectory(prefix="convscope-") as folder:
                 source.download(Path(folder))
-                found = {k: v for path in Path(folder).iterdir() for k, v in archives.read(path).items()}
-                return datasets.verify_checksums(found, source.name, known)
+                return datasets.verify_checksums(reader.read(Path(folder)), source.name, known)
         except (UserError, OSError, ValueError, subprocess.SubprocessError) as error:
             reason = archives.brief(error).removeprefix(f"{source.name}: ")
             refusals.append(f"  {source.name}: {reason}")
@@ -125,7 +124,7 @@ def _reach(source: Source) -> None:
 
 
 def _debian_fashion(folder: Path) -> None:
-    """Download Debian's package and unpack it without installing; lists of its own, so that any user may do it."""
+    """Download Debian's package without installing it; lists of its own, so that any user may do it."""
     (folder / "lists/partial").mkdir(parents=True)
     (folder / "cache/archives/partial").mkdir(parents=True)
     options = {
@@ -138,7 +137,3 @@ def _debian_fashion(folder: Path) -> None:
     apt = ["apt-get", "-qq", *(f"-o{key}={value}" for key, value in options.items())]
     _run(*apt, "update")(folder)
     _run(*apt, "download", "dataset-fashion-mnist")(folder)
-    (package,) = folder.glob("*.deb")
-    with (folder / "package.tar").open("wb") as unpacked:
-        subprocess.run(["dpkg-deb", "--fsys-tarfile", package], stdout=unpacked, check=True)
-    package.unlink()

@@ -21,13 +21,19 @@ from support.synthetic import contents_of, cut, flip, synthetic_digits, write_gz
 from pipeline.config.errors import UserError
 from pipeline.data import idx
 from pipeline.data.prepared import Split
-from pipeline.sources import archives
+from pipeline.sources import reader
 
 TRAIN, TEST = synthetic_digits(30, 0), synthetic_digits(20, 1)
 CONTENTS = contents_of(TRAIN, TEST)
 IMAGES = idx.TRAIN_IMAGES
-NO_ARCHIVE = "neither a folder, a zip, a tar nor one of train-images-idx3-ubyte"
+NO_ARCHIVE = f"neither a folder, a zip, a tar nor one of {IMAGES}"
+
 Form = Callable[[Path, Split, Split], object]
+
+
+def read(place: Path) -> dict[str, bytes]:
+    """The IDX files that lie in a place."""
+    return {name: idx.encode(array) for name, array in reader.read(place).arrays.items()}
 
 
 class Python2Pickler(pickle._Pickler):
@@ -83,20 +89,20 @@ def wheel(place: Path, *_: Split) -> None:
 @pytest.mark.parametrize("form", [write_idx, write_gz, write_zip, npm_pack, write_npz, pickle_gz, wheel])
 def test_every_form_gives_the_same_bytes(tmp_path: Path, form: Form):
     form(tmp_path / "data", TRAIN, TEST)
-    assert archives.read(tmp_path / "data") == CONTENTS
+    assert read(tmp_path / "data") == CONTENTS
 
 
 @pytest.mark.parametrize("name", [IMAGES, f"{IMAGES}.gz"])
 def test_a_file_alone_is_read_as_one_in_a_folder(tmp_path: Path, name: str):
     (write_gz if name.endswith(".gz") else write_idx)(tmp_path / "data", TRAIN, TEST)
-    assert archives.read(tmp_path / "data" / name) == {IMAGES: CONTENTS[IMAGES]}
+    assert read(tmp_path / "data" / name) == {IMAGES: CONTENTS[IMAGES]}
 
 
 @pytest.mark.parametrize("kind", [np.int64, np.uint16, ">i4"])
 def test_whole_numbers_of_any_type_and_a_last_axis_of_length_one_make_the_same_bytes(tmp_path: Path, kind: Any):
     arrays = {"x_train": TRAIN.images[..., None], "y_train": TRAIN.labels[:, None], "x_test": TEST.images}
     np.savez(tmp_path / "own.npz", **{name: array.astype(kind) for name, array in arrays.items()}, y_test=TEST.labels)
-    assert archives.read(tmp_path / "own.npz") == CONTENTS
+    assert read(tmp_path / "own.npz") == CONTENTS
 
 
 def with_value(value: float) -> NDArray[Any]:
@@ -106,19 +112,40 @@ def with_value(value: float) -> NDArray[Any]:
     return images
 
 
+def colour(*shape: int) -> NDArray[Any]:
+    """Images with three channels that differ."""
+    return np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+
+
 @pytest.mark.parametrize(
     ("name", "array", "message"),
     [
-        ("x_train", np.zeros((5, 9, 8, 3), np.uint8), "found uint8 of shape 5x9x8x3; needed are grey images: .*colour"),
+        (
+            "x_train",
+            colour(5, 9, 8),
+            "found uint8 of shape 5x9x8x3; needed are grey images: .*colour.* fetch.grey: true",
+        ),
         ("x_test", np.zeros((5, 72), np.uint8), "found uint8 of shape 5x72; needed are grey images: count, height, w"),
-        ("x_test", TRAIN.images / 255, "found float64 of shape 30x28x28; needed are whole numbers from 0 to 255"),
-        ("x_train", with_value(np.nan), "found float64 of shape 30x28x28 with NaN; needed are whole numbers from 0 to"),
-        ("x_train", TRAIN.images > 9, "found bool of shape 30x28x28; needed are whole numbers from 0 to 255"),
-        ("x_train", with_value(256), r"found 256 at \[3, 4, 5\]; allowed are 0 to 255"),
+        (
+            "x_test",
+            TRAIN.images / 255,
+            "found float64 of shape 30x28x28, with fractions; needed are .* fetch.scale: 1 ",
+        ),
+        ("x_train", with_value(np.nan), "found float64 of shape 30x28x28 with NaN; needed are numbers"),
+        ("x_train", TRAIN.images.astype(str), "found <U3 of shape 30x28x28; needed are whole numbers from 0 to 255"),
+        (
+            "x_train",
+            with_value(256),
+            r"found 256 at \[3, 4, 5\]; allowed are 0 to 255; fetch.scale: 256 takes 0 to 256",
+        ),
         ("x_train", with_value(-1), r"found -1 at \[3, 4, 5\]; allowed are 0 to 255"),
         ("y_test", np.array([0, 1, 300]), r"found 300 at \[2\]; allowed are 0 to 255"),
-        ("y_train", np.eye(10, dtype=np.uint8), "found uint8 of shape 10x10; needed are labels, one number an image"),
-        ("y_train", np.array([0.0, 1.0]), "found float64 of shape 2; needed are whole numbers from 0 to 255"),
+        ("y_train", np.ones((9, 3), np.uint8), "found uint8 of shape 9x3; needed are labels, one number an image"),
+        (
+            "y_train",
+            np.array([0.0, 1.5]),
+            "found float64 of shape 2, with fractions; needed are whole numbers from 0 to",
+        ),
     ],
 )
 def test_an_array_that_is_not_of_bytes_is_refused_with_what_it_is_and_what_is_needed(
@@ -127,14 +154,14 @@ def test_an_array_that_is_not_of_bytes_is_refused_with_what_it_is_and_what_is_ne
     place = tmp_path / "own.npz"
     np.savez(place, **{name: array})
     with pytest.raises(UserError, match=rf"^{re.escape(str(place))}: {name}\.npy: {message}") as refused:
-        archives.read(place)
+        read(place)
     assert "\n" not in str(refused.value)
 
 
 def test_objects_in_an_npz_are_not_unpickled(tmp_path: Path):
     np.savez(tmp_path / "own.npz", x_train=np.array([None, {}]))
     with pytest.raises(UserError, match=r"own\.npz: x_train\.npy is not readable: Object arrays cannot be loaded"):
-        archives.read(tmp_path / "own.npz")
+        read(tmp_path / "own.npz")
 
 
 def to_text(path: Path) -> None:
@@ -163,11 +190,11 @@ def compress_by_a_method_unheard_of(path: Path) -> None:
         (write_zip, "", to_text, NO_ARCHIVE),
         (write_zip, "", to_nothing, NO_ARCHIVE),
         (write_npz, "", cut, NO_ARCHIVE),
-        (write_zip, "", flip, f"{IMAGES} is not readable: "),
+        (write_zip, "", flip, f"data/{IMAGES} is not readable: "),
         (write_npz, "", flip, r"x_train\.npy is not readable: "),
-        (write_zip, "", encrypt, f"{IMAGES} is not readable: "),
-        (write_zip, "", compress_by_a_method_unheard_of, f"{IMAGES} is not readable: "),
-        (zip_by_lzma, "", flip, f"{IMAGES} is not readable: "),
+        (write_zip, "", encrypt, f"data/{IMAGES} is not readable: "),
+        (write_zip, "", compress_by_a_method_unheard_of, f"data/{IMAGES} is not readable: "),
+        (zip_by_lzma, "", flip, f"data/{IMAGES} is not readable: "),
         (npm_pack, "", cut, ""),
     ],
 )
@@ -178,7 +205,7 @@ def test_damage_is_refused_in_one_line_by_the_name_of_the_file(
     form(place, TRAIN, TEST)
     damage(place / part)
     with pytest.raises(UserError, match=f"^{re.escape(str(place))}: {message}") as refused:
-        archives.read(place)
+        read(place)
     assert "\n" not in str(refused.value)
 
 
@@ -192,7 +219,7 @@ def test_a_flipped_bit_is_refused_or_loses_a_file_and_changes_none(
     form(place, TRAIN, TEST)
     flip(place, int(position * place.stat().st_size), 1 << bit)
     try:
-        assert archives.read(place).items() <= CONTENTS.items()
+        assert read(place).items() <= CONTENTS.items()
     except UserError as error:
         refusal = str(error)
     else:
@@ -207,7 +234,7 @@ IMAGE, LABEL = np.zeros((1, 784), np.float32), np.zeros(1, np.int64)
 def test_a_pickle_of_something_else_is_refused(tmp_path: Path, content: Any):
     (tmp_path / "mnist.pkl").write_bytes(python2_pickle(content))
     with pytest.raises(UserError, match=r"mnist\.pkl is not readable: "):
-        archives.read(tmp_path)
+        read(tmp_path)
 
 
 class Armed:
@@ -232,5 +259,5 @@ def test_a_malicious_pickle_is_refused_and_does_not_run(tmp_path: Path, weapon: 
     mark.unlink()
     (tmp_path / "mnist.pkl.gz").write_bytes(gzip.compress(payload))
     with pytest.raises(UserError, match=rf"mnist\.pkl\.gz is not readable: the pickle asks for \w+\.{name};"):
-        archives.read(tmp_path)
+        read(tmp_path)
     assert not mark.exists()

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.clones import SETTINGS
 from support.synthetic import contents_of, cut, flip, synthetic_digits, write_gz, write_idx, write_npz, write_zip
 
 from pipeline.config.errors import UserError
 from pipeline.data import idx
 from pipeline.data.prepared import Split
-from pipeline.sources import archives, datasets
+from pipeline.sources import datasets, reader
 from pipeline.sources.datasets import Known
 
 TRAIN, TEST = synthetic_digits(30, 0), synthetic_digits(20, 1)
@@ -38,10 +39,10 @@ def test_a_known_data_set_is_refused_by_the_file_that_is_not_its_own(
     tmp_path: Path, part: str, damage: Callable[[Path], None], message: str
 ):
     place = write_idx(tmp_path / "data", TRAIN, TEST)
-    assert datasets.verify_checksums(archives.read(place), place, OURS) == CONTENTS
+    assert datasets.verify_checksums(reader.read(place), place, OURS) == CONTENTS
     damage(place / part)
     with pytest.raises(UserError, match=f"^{re.escape(str(place))}: {message}") as refused:
-        datasets.verify_checksums(archives.read(place), place, OURS)
+        datasets.verify_checksums(reader.read(place), place, OURS)
     assert "\n" not in str(refused.value)
 
 
@@ -67,7 +68,7 @@ def test_any_grey_images_of_ones_own_come_back_unchanged(
     train, test = part(classes + more), part(classes)
     place = tmp_path_factory.mktemp("own") / "data"
     form(place, train, test)
-    contents, names = datasets.custom(place)
+    contents, names, _ = datasets.custom(place, SETTINGS.fetch)
     shutil.rmtree(place.parent)
     for name, array in zip(idx.FILES, [train.images, train.labels, test.images, test.labels], strict=True):
         np.testing.assert_array_equal(idx.decode(contents[name], name, array.ndim), array)
@@ -89,16 +90,16 @@ def own_arrays(**changes: object) -> Arrays:
 def test_the_class_names_of_an_npz_are_its_class_names(tmp_path: Path, kind: type):
     names = ["dog", "cat", "ant"]
     np.savez(tmp_path / "own.npz", **own_arrays(class_names=np.array(names, kind)))
-    assert datasets.custom(tmp_path / "own.npz")[1] == names
+    assert datasets.custom(tmp_path / "own.npz", SETTINGS.fetch)[1] == names
 
 
 @pytest.mark.parametrize("text", ["{}\n{}\n{}\n", "{}\r\n{}\r\n{}", "\n {} \n\n{}\t\n{}\n", "\ufeff{}\n{}\n{}"])
 def test_the_class_names_of_a_folder_are_the_lines_of_its_classes_txt(tmp_path: Path, text: str):
     place = write_idx(tmp_path / "own", Split(GREY, CLASSES.astype(np.uint8)), Split(GREY, CLASSES.astype(np.uint8)))
     (place / "classes.txt").write_bytes(text.format(*PETS).encode())
-    assert datasets.custom(place)[1] == PETS
+    assert datasets.custom(place, SETTINGS.fetch)[1] == PETS
     shutil.make_archive(str(tmp_path / "own"), "zip", place)
-    assert datasets.custom(tmp_path / "own.zip")[1] == PETS
+    assert datasets.custom(tmp_path / "own.zip", SETTINGS.fetch)[1] == PETS
 
 
 def sized(height: int, width: int) -> Arrays:
@@ -142,7 +143,7 @@ def test_data_of_ones_own_are_refused_with_what_was_found_and_what_is_allowed(
     place = tmp_path / "own.npz"
     np.savez(place, **own_arrays(**changes))
     with pytest.raises(UserError, match=f"^{re.escape(str(place))}: {message}") as refused:
-        datasets.custom(place)
+        datasets.custom(place, SETTINGS.fetch)
     assert "\n" not in str(refused.value)
 
 
@@ -161,5 +162,5 @@ def test_a_file_of_ones_own_that_holds_something_else_is_refused_by_its_name(
     place = write_idx(tmp_path / "own", TRAIN, TEST)
     (place / name).write_bytes(content)
     with pytest.raises(UserError, match=f"^{re.escape(str(place))}: {name}:? .*{message}") as refused:
-        datasets.custom(place)
+        datasets.custom(place, SETTINGS.fetch)
     assert "\n" not in str(refused.value)
