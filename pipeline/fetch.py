@@ -1,37 +1,23 @@
 """fetch: the four IDX files of the data set, from the first source that has them, byte for byte the canonical ones."""
 
 import hashlib
-import os
 from pathlib import Path
 
 from pipeline.config import paths, repository
 from pipeline.config.errors import UserError
 from pipeline.config.sections import Fetch
 from pipeline.data import files
-from pipeline.sources import datasets, mirrors, reader
+from pipeline.sources import datasets, mirrors, places, reader
 from pipeline.tracking.stage import stage
 
 OWN = ("scale", "grey", "size")  # settings that only data of one's own may need
-
-
-def place_of(key: str, value: str) -> Path:
-    """Return the place that a setting names: a home's by ~, else seen from the project, also in a queued run.
-
-    Raises UserError where fetch itself writes there.
-    """
-    place = repository.root() / os.path.expanduser(value)  # noqa: PTH111, since Path's raises for ~nobody
-    if place.resolve().is_relative_to(paths.RAW.resolve()):
-        raise UserError(
-            f"params.yaml: fetch.{key}: found {value}, where fetch itself writes; move your files elsewhere"
-        )
-    return place
 
 
 def get(settings: Fetch) -> tuple[dict[str, bytes], list[str], list[str]]:
     """Return the four files, the class names, and what is to be said of them."""
     known = datasets.KNOWN.get(settings.dataset)
     if known is None:
-        place = place_of("dataset", settings.dataset)
+        place = places.place_of("dataset", settings.dataset)
         if not place.exists():
             raise UserError(
                 f"params.yaml: fetch.dataset: found {settings.dataset}; allowed are {', '.join(datasets.KNOWN)}, "
@@ -43,7 +29,7 @@ def get(settings: Fetch) -> tuple[dict[str, bytes], list[str], list[str]]:
             raise UserError(f"params.yaml: fetch.{key}: found {found}; with {settings.dataset} it has nothing to do")
     if settings.source is None:
         return mirrors.download_first(mirrors.sources(settings.dataset), known), known.classes, []
-    place = place_of("source", settings.source)
+    place = places.place_of("source", settings.source)
     return datasets.verify_checksums(reader.read(place), place, known), known.classes, []
 
 
@@ -69,6 +55,8 @@ def main() -> None:
             check_overwritten(paths.RAW / name, content)
         for name, content in contents.items():
             files.write_bytes(paths.RAW / name, content)
+        if run.params.fetch.dataset not in datasets.KNOWN:
+            places.remember(places.place_of("dataset", run.params.fetch.dataset))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,19 @@
 """report: the whole story as one page that needs nothing but itself."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from pipeline.config import params, paths
 from pipeline.data import files
 from pipeline.page.page import ARTICLE, render
 from pipeline.tracking.stage import stage
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table whose classes may be named 01, NA or None."""
+    names = dict.fromkeys(["class", "label", "predicted"], str)
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""])
 
 
 def main() -> None:
@@ -21,17 +29,23 @@ def main() -> None:
             for folder in run.inputs
             if folder.parent == paths.FIGURES
         }
+        # of data of one's own the name, and not in whose home they lie
+        places = {
+            f"fetch.{key}": Path(place).name
+            for key in ("dataset", "source")
+            if (place := getattr(run.params.fetch, key))
+        }
         page = render(
             {
                 "settings": run.params,
-                "all_settings": params.flat(run.params),
+                "all_settings": params.flat(run.params) | places,
                 "metrics": metrics,
                 "figures": figures,
                 "history": pd.read_csv(paths.HISTORY).to_dict("records"),
                 "article": ARTICLE,
                 "layers": files.read_json(paths.LAYERS)["layers"],
-                "misclassified": pd.read_csv(paths.MISCLASSIFIED).to_dict("records"),
-                "per_class": pd.read_csv(paths.CLASSES).to_dict("list"),
+                "misclassified": read_table(paths.MISCLASSIFIED).to_dict("records"),
+                "per_class": read_table(paths.CLASSES).to_dict("list"),
             }
         )
         files.write_text(paths.REPORT, page)

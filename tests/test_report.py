@@ -5,6 +5,15 @@ from pathlib import Path
 import pytest
 from support.clones import Clone, copy_of
 
+from pipeline.report import read_table
+
+
+def test_classes_named_01_na_or_none_are_read_as_what_they_are(tmp_path: Path):
+    (tmp_path / "classes.csv").write_text("class,images,precision\n01,3,0.5\nNA,4,\nNone,5,1\n")
+    table = read_table(tmp_path / "classes.csv")
+    assert list(table["class"]) == ["01", "NA", "None"]
+    assert list(table["precision"].isna()) == [False, True, False]
+
 
 @pytest.mark.slow
 def test_foreign_files_beside_the_metrics_neither_break_nor_join_nor_stale_the_page(finished: Clone, tmp_path: Path):

@@ -1,14 +1,16 @@
-"""Stop before DVC starts where files of yours would be lost, or where it cannot work: no stage could tell in time."""
+"""Look before DVC starts: stop where files of yours would be lost, and fetch own images again that changed."""
 
 import argparse
 import fcntl
 import fnmatch
 import os
+import subprocess
 import tempfile
 from pathlib import Path
 
 from pipeline.config import params
 from pipeline.config.errors import UserError
+from pipeline.sources import places
 from pipeline.tracking import lineage
 
 # All that the pipeline writes into output folders, which DVC empties before a stage runs. Other outputs are declared
@@ -48,7 +50,7 @@ def check() -> None:
         f"{path}: is not the pipeline's, and DVC empties {path.parts[0]}/{path.parts[1]}: move it to another folder"
         for path in foreign_files()
     ]
-    fetch = params.load(Path("params.yaml")).fetch
+    fetch = params.load().fetch
     for key, value in (("dataset", fetch.dataset), ("source", fetch.source)):
         if value is None:
             continue
@@ -64,12 +66,16 @@ def check() -> None:
 
 
 def main() -> None:
-    """Say nothing where all is well; else say what is in the way, and exit with 1."""
+    """Say nothing where all is well; where something is in the way say what, and exit with 1."""
     argparse.ArgumentParser(prog="python -m pipeline.commands.guard", description=__doc__).parse_args()
     try:
         check()
     except UserError as error:
         raise SystemExit(str(error)) from None
+    dataset = params.load().fetch.dataset
+    if places.has_changed(places.place_of("dataset", dataset)):
+        print(f"guard: {dataset} has changed since it was read: fetch reads it again", flush=True)
+        raise SystemExit(subprocess.run(["dvc", "repro", "--force", "--single-item", "fetch"]).returncode)
 
 
 if __name__ == "__main__":

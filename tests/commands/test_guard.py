@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 from support.clones import ARTICLE_YAML, PROJECT, Clone, copy_of
+from support.synthetic import synthetic_digits, write_idx
 
 from pipeline.commands.guard import WRITTEN, check
 from pipeline.config.errors import UserError
+from pipeline.data import idx
 
 DVC = yaml.safe_load((PROJECT / "dvc.yaml").read_text())
 OUTS = [next(iter(out)) if isinstance(out, dict) else out for stage in DVC["stages"].values() for out in stage["outs"]]
@@ -114,6 +116,34 @@ def test_files_of_ones_own_beside_the_outputs_survive_a_whole_pipeline_and_stale
     assert copy.repro() == []
     assert copy.repro("--force") == list(DVC["stages"])
     assert [name for name in own if (copy.folder / name).read_text() != "mine"] == []
+
+
+@pytest.mark.slow
+def test_own_images_that_changed_on_disk_are_read_again_and_others_are_not(clone: Clone, tmp_path: Path):
+    def written() -> bytes:
+        return (clone.folder / "data/raw" / idx.TRAIN_LABELS).read_bytes()
+
+    write_idx(tmp_path / "own", synthetic_digits(30, 0), synthetic_digits(20, 1))
+    clone.set(fetch__dataset=str(tmp_path / "own"))
+    assert clone.repro("fetch") == ["fetch"]
+    before = written()
+    assert clone.run("python", "-m", "pipeline.commands.guard").stdout == ""
+    write_idx(tmp_path / "own", synthetic_digits(40, 0), synthetic_digits(20, 1))
+    assert clone.repro("fetch") == []  # DVC does not look there
+    assert "has changed since it was read" in clone.run("python", "-m", "pipeline.commands.guard").stdout
+    assert len(written()) == len(before) + 10
+    assert clone.run("python", "-m", "pipeline.commands.guard").stdout == ""
+
+
+@pytest.mark.slow
+def test_a_file_in_data_raw_that_dvc_could_not_bring_back_is_not_overwritten(clone: Clone, tmp_path: Path):
+    mine = clone.folder / "data/raw" / idx.TRAIN_LABELS
+    write(mine)
+    write_idx(tmp_path / "own", synthetic_digits(30, 0), synthetic_digits(20, 1))
+    clone.set(fetch__dataset=str(tmp_path / "own"))
+    result = clone.run("dvc", "repro", "fetch", check=False)
+    assert f"data/raw/{idx.TRAIN_LABELS}: is in the way, and not the pipeline's" in result.stderr
+    assert [path.read_text() for path in mine.parent.iterdir()] == ["mine"]
 
 
 @pytest.mark.slow
