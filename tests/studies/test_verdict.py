@@ -135,13 +135,16 @@ def test_the_order_of_variants_and_of_images_changes_nothing() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("variants", "studies"), [(1, 600), (8, 150)])
-def test_the_whole_procedure_gives_at_most_5_percent_false_alarms(variants: int, studies: int) -> None:
+def test_the_whole_procedure_gives_at_most_5_percent_false_alarms(
+    variants: int, studies: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels' multipletests asks for it each time: 40 ms and more
     random = np.random.default_rng(2)
-    alarms = 0
+    alarms, seeds = 0, 9  # the least for eight variants; each more doubles the flips
     for _ in range(studies):
-        baseline = random.normal(0.96, 0.002, K)
+        baseline = random.normal(0.96, 0.002, seeds)
         several = [
-            Comparison(str(i), "baseline", "test_accuracy", "higher", 1e-9, baseline, random.normal(0.96, 0.002, K))
+            Comparison(str(i), "baseline", "test_accuracy", "higher", 1e-9, baseline, random.normal(0.96, 0.002, seeds))
             for i in range(variants)
         ]
         alarms += any(one.verdict not in ("cannot tell", "no difference that matters") for one in judge(several))
