@@ -72,9 +72,14 @@ def raw_pixels(images: Any, shape: tuple[int, int], scale: float = HIGHEST) -> N
         raise _refused("values that are no numbers", shape, scale)
     if found.size and (found.min() < 0 or found.max() > scale):
         raise _refused(f"values from {found.min():g} to {found.max():g}", shape, scale)
-    if scale > 1 and (np.abs(found - np.rint(found)) > ROUNDING).any():
-        cause = f"; were they divided by {scale:g}?" if found.max() <= 1 else ""
-        raise _refused(f"fractions, the highest value {found.max():g}{cause}", shape, scale)
+    if scale > 1 and found.size:
+        highest = found.max()
+        fractions = (np.abs(found - np.rint(found)) > ROUNDING).any()
+        if fractions or (found.dtype.kind == "f" and highest == 1):  # black and white, divided by 255, is 0.0 and 1.0
+            cause = f"; were they divided by {scale:g}?" if highest <= 1 else ""
+            raise _refused(
+                f"{'fractions' if fractions else 'floats'}, the highest value {highest:g}{cause}", shape, scale
+            )
     return np.rint(found * (HIGHEST / scale)).astype(np.uint8)
 
 

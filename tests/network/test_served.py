@@ -55,6 +55,12 @@ def test_whole_numbers_of_any_kind_get_the_answer_of_their_pixels(images: Any, m
     pd.testing.assert_frame_equal(model.predict(images), model.predict(IMAGES))
 
 
+def test_dark_images_of_whole_numbers_are_taken_as_they_are(model: Served) -> None:
+    pd.testing.assert_frame_equal(model.predict(IMAGES * 0.0), model.predict(IMAGES * 0))
+    pd.testing.assert_frame_equal(model.predict((IMAGES > 127) * 2.0), model.predict((IMAGES > 127) * np.uint8(2)))
+    assert len(model.predict((IMAGES > 127) * np.uint8(1))) == len(IMAGES)
+
+
 def test_one_image_needs_no_batch_axis_and_none_gets_no_answer(model: Served) -> None:
     pd.testing.assert_frame_equal(model.predict(IMAGES[0]), model.predict(IMAGES[:1]))
     assert len(model.predict(IMAGES[:0])) == 0
@@ -65,6 +71,7 @@ def test_one_image_needs_no_batch_axis_and_none_gets_no_answer(model: Served) ->
     [
         (IMAGES / 255, "fractions, the highest value 1; were they divided by 255?"),
         (IMAGES / 256, f"fractions, the highest value {int(IMAGES.max()) / 256:g}; were they divided by 255?"),
+        ((IMAGES > 127) * 1.0, "floats, the highest value 1; were they divided by 255?"),
         (IMAGES - 0.5, "values from -0.5 to 254.5"),
         (IMAGES * 0.5, f"fractions, the highest value {int(IMAGES.max()) / 2:g}"),
         (IMAGES.astype(int) * 2, f"values from 0 to {2 * int(IMAGES.max())}"),
