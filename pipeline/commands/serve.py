@@ -48,7 +48,7 @@ def bound(port: int) -> socket.socket:
 def load() -> tuple[PyFuncModel, str]:
     """Return the model that is served, and what it is.
 
-    Raises UserError where none is registered.
+    Raises UserError where none is registered, and for one that takes any pixels, as those of older runs do.
     """
     with tracking_client.store_errors():
         client = tracking_client.connect()
@@ -57,6 +57,12 @@ def load() -> tuple[PyFuncModel, str]:
         if version is None:
             raise UserError("serve: no model is registered; `make` trains and publishes one")
         model = mlflow.pyfunc.load_model(f"models:/{registry.NAME}/{version.version}")
+    if model.metadata.flavors["python_function"]["loader_module"] == "mlflow.tensorflow":
+        raise UserError(
+            f"serve: version {version.version} was published before models looked at their pixels; bring the files of "
+            f"run {version.run_id} back (`dvc exp apply`, or `git checkout` and `dvc checkout`), then "
+            "`python -m pipeline.publish`"
+        )
     name = registry.CHAMPION if champion else f"the newest one, as there is no {registry.CHAMPION}"
     return model, f"version {version.version} of {registry.NAME}, {name}, of run {version.run_id}"
 

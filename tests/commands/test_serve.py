@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -159,6 +160,11 @@ def test_without_a_champion_the_newest_is_served_and_without_a_model_one_line_sa
     model, name = serve.load()
     assert name.startswith("version 2 of convscope, the newest one, as there is no champion, of run ")
     assert model.predict(prepared.load("test").images).shape == (50, 3)
+    for description in Path("mlartifacts").rglob("MLmodel"):
+        older = re.sub("loader_module: .*", "loader_module: mlflow.tensorflow\n    data: data", description.read_text())
+        description.write_text(re.sub("    config:\n(      .*\n)+", "", older))
+    with pytest.raises(UserError, match="serve: version 2 was published before models looked at their pixels"):
+        serve.load()
     for version in (1, 2):
         client.delete_model_version(registry.NAME, version)
     with pytest.raises(UserError) as refused:
