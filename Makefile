@@ -1,6 +1,6 @@
 # `make` rebuilds every number, table and figure; `make help` lists the rest.
 .DEFAULT_GOAL := repro
-.PHONY: help repro back experiments mend test test-unit test-long lint ui queue study bench lock clean
+.PHONY: help repro back experiments mend test test-unit test-long lint ui promote serve queue study bench lock clean
 PYTHON ?= python3
 JOBS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -53,6 +53,14 @@ lint: .venv/complete ## check format, lint and types
 ui: .venv/complete ## open the MLflow UI on this project's runs
 	@echo "make ui: the MLflow UI, in some seconds at the address below; Ctrl-C ends it"
 	@python -m pipeline.commands.ui
+
+promote: .venv/complete ## make a run's model the champion if it is not worse: RUN=<id>, or latest; FORCE=1 does not ask
+	@echo "make promote: the model of run $(RUN) against the champion, on validation images"
+	@python -m pipeline.commands.promote $(RUN) $(if $(FORCE),--force)
+
+serve: .venv/complete ## serve the champion, or else the newest model, over HTTP: PORT=5001
+	@echo "make serve: the model, in some seconds; Ctrl-C ends it"
+	@python -m pipeline.commands.serve $(if $(PORT),--port $(PORT))
 
 queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a time
 	@echo "make queue: the queued experiments, $(JOBS) at a time; make experiments lists the results"

@@ -16,6 +16,7 @@ from mlflow.entities import Run
 
 from benchmarks.clones import PEERS, PROJECT, change, clone
 from benchmarks.pairs import Cost, alternate, compared, ratio, run, spread
+from benchmarks.serving import serving
 from benchmarks.studies import studies
 
 STAGES = list(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
@@ -181,5 +182,5 @@ def _measured_by_peers(
 
 PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "cold": cold, "idle": idle, "throughput": throughput, "accuracy": accuracy, "growth": growth,
-    "experiments": experiments, "studies": studies,
+    "experiments": experiments, "studies": studies, "serving": serving,
 }  # fmt: skip

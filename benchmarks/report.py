@@ -204,7 +204,35 @@ def studies(part: dict[str, Any]) -> str:
     )
 
 
+def serving(part: dict[str, Any]) -> str:
+    """Return the table of the served model against bare Keras."""
+    rows = []
+    for name, title in (("ours", "the published model"), ("keras", "bare Keras")):
+        figures = part[name]
+        slower, quicker = (
+            shown(figures[key]) if key in figures else "" for key in ("ratio_milliseconds", "ratio_images_a_second")
+        )
+        rows.append(
+            f"| {title} | {shown(figures['milliseconds'], 1)} | {slower} | {shown(figures['images_a_second'], 0)} | "
+            f"{quicker} |"
+        )
+    return "\n".join(
+        [
+            "## The served model\n",
+            f"Both by `mlflow models serve`, asked over HTTP in JSON: milliseconds an answer, the median of "
+            f"{part['single']} requests of one image, and images a second in one request of {part['many']}. The "
+            "published model checks the pixels and answers names; bare Keras, as `mlflow.tensorflow.save_model` keeps "
+            "it, answers rows of numbers. Ratios are to the published model:\n",
+            "| | milliseconds an answer | ratio | images a second | ratio |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+            taken_on(part),
+        ]
+    )
+
+
 TABLES = {
     "cold": cold, "idle": idle, "throughput": throughput, "accuracy": accuracy, "growth": growth,
-    "experiments": experiments, "studies": studies,
+    "experiments": experiments, "studies": studies, "serving": serving,
 }  # fmt: skip

@@ -128,10 +128,21 @@ def test_the_table_of_studies_says_what_was_measured():
     assert "1,234 MB with 1,000" in table
 
 
+def test_the_table_of_the_served_model_says_what_was_measured():
+    spread = {"median": 0.25, "lowest": 0.2, "highest": 0.3}
+    figures = {"milliseconds": spread, "images_a_second": spread}
+    ratios = {"ratio_milliseconds": spread, "ratio_images_a_second": spread}
+    machine = {"cores": 2, "cpu": "CPU", "memory_gib": 8}
+    table = report.serving({"machine": machine, "ours": figures, "keras": figures | ratios, "single": 100, "many": 500})
+    assert "| bare Keras | 0.2 (0.2 to 0.3) | 0.25 (0.20 to 0.30) | 0 (0 to 0) | 0.25 (0.20 to 0.30) |" in table
+    assert "| the published model | 0.2 (0.2 to 0.3) |  | 0 (0 to 0) |  |" in table
+
+
 def test_an_unknown_part_is_refused_with_those_there_are():
     command = [sys.executable, "-m", "benchmarks", "warm"]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert (
-        "unknown part warm; allowed are cold, idle, throughput, accuracy, growth, experiments, studies" in result.stderr
+        "unknown part warm; allowed are cold, idle, throughput, accuracy, growth, experiments, studies, serving"
+        in result.stderr
     )

@@ -16,7 +16,7 @@ from pipeline.network.backend import keras
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Write a model as .keras, the same bytes for the same model.
+    """Write a model as .keras, the same bytes for the same model; what is read from it takes floats 0 to 255 as well.
 
     Keras's own archive holds the time of saving twice and, as `shared_object_id`, addresses in memory;
     saving_lib.py and serialization_lib.py of keras.src.saving write them.
@@ -31,7 +31,10 @@ def save(model: keras.Model, path: Path) -> None:
                 if name == "metadata.json":
                     content = json.dumps(json.loads(content) | {"date_saved": ""}).encode()
                 elif name == "config.json":
-                    content = json.dumps(_without_addresses(json.loads(content), {})).encode()
+                    config = _without_addresses(json.loads(content), {})
+                    # Keras casts what it is given to the type of the first layer, of uint8 anything below 1 to black
+                    config["config"]["layers"][0]["config"]["dtype"] = "float32"
+                    content = json.dumps(config).encode()
                 target.writestr(zipfile.ZipInfo(name), content)  # ZipInfo's default date is 1980-01-01
     files.write_bytes(path, archive.getvalue())
 

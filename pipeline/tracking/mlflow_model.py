@@ -1,9 +1,11 @@
 """The trained network as an MLflow model, logged without loading TensorFlow."""
 
-import json
+import hashlib
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,14 +14,40 @@ from mlflow import MlflowClient, pyfunc
 from mlflow.entities import FileInfo, LoggedModel, LoggedModelOutput, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
-from mlflow.types import Schema, TensorSpec
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+from mlflow.types.schema import Map
 from numpy.typing import NDArray
 
-REQUIREMENTS = ["keras", "mlflow", "numpy", "tensorflow"]
+REQUIREMENTS = ["keras", "mlflow", "numpy", "pandas", "tensorflow"]
+# MLflow itself is to cast and to refuse nothing: its reader of JSON would make any value fit whole numbers. The wrapper
+# looks at what it is sent.
+SIGNATURE = ModelSignature(
+    inputs=Schema([TensorSpec(np.dtype(object), (-1,))]),
+    outputs=Schema(
+        [
+            ColSpec(DataType.string, "label"),
+            ColSpec(DataType.double, "probability"),
+            ColSpec(Map(DataType.double), "probabilities"),
+        ]
+    ),
+)
+
+logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # that it checks the example is no news
 
 
-def log(client: MlflowClient, run: Run, archive: Path, example: NDArray[np.uint8], classes: int) -> bool:
-    """Log a .keras file as the run's model, with signature and an input example uint8 (n, height, width).
+@dataclass(frozen=True)
+class Served:
+    """What a model is made of, to be served."""
+
+    archive: Path  # the network as .keras
+    wrapper: Path  # the module that answers, pipeline/network/served.py
+    classes: list[str]
+    scale: float | None  # the highest value of the pixels that it is sent, 255 where None
+    example: NDArray[np.uint8]  # images (n, height, width)
+
+
+def log(client: MlflowClient, run: Run, served: Served) -> bool:
+    """Log a network as the run's model, with signature and an input example.
 
     Tells whether any of the model's files had to be written. mlflow.tensorflow.log_model takes a live network only, and
     would make this process load TensorFlow for it.
@@ -28,9 +56,11 @@ def log(client: MlflowClient, run: Run, archive: Path, example: NDArray[np.uint8
     known = find(client, run)
     logged = known or client.create_logged_model(run.info.experiment_id, name="model", source_run_id=run_id)
     with tempfile.TemporaryDirectory(prefix="convscope-") as folder:
-        description = Model(artifact_path=logged.artifact_location, run_id=run_id, model_uuid=logged.model_id)
+        description = Model(
+            artifact_path=logged.artifact_location, run_id=run_id, model_uuid=logged.model_id, model_id=logged.model_id
+        )
         model = Path(folder, "model")
-        save(model, description, archive, example, classes)
+        save(model, description, served)
         stored = files_below(lambda place: client.list_logged_model_artifacts(logged.model_id, place))
         if all(path.relative_to(model).as_posix() in stored for path in model.rglob("*") if path.is_file()):
             return False
@@ -60,29 +90,33 @@ def files_below(listing: Callable[[str | None], list[FileInfo]], folder: str | N
     return found
 
 
-def save(folder: Path, description: Model, archive: Path, example: NDArray[np.uint8], classes: int) -> None:
-    """Lay a .keras file out as `mlflow.tensorflow.save_model` would.
+def save(folder: Path, description: Model, served: Served) -> None:
+    """Lay a network out as `log_model` would.
 
-    What results is read by mlflow.tensorflow.load_model, mlflow.pyfunc.load_model and `mlflow models serve` alike.
+    What results is read by mlflow.pyfunc.load_model, mlflow.tensorflow.load_model and `mlflow models serve` alike, and
+    has the files of the environment from which `mlflow models` makes one, or an image.
     """
-    (folder / "data").mkdir(parents=True)
-    shutil.copyfile(archive, folder / "data/model.keras")
-    (folder / "data/keras_module.txt").write_text("keras")
-    (folder / "data/save_format.txt").write_text("keras")
-    (folder / "requirements.txt").write_text("".join(f"{name}=={version(name)}\n" for name in REQUIREMENTS))
-    (folder / "input_example.json").write_text(json.dumps(example.tolist()))
-    (folder / "serving_input_example.json").write_text(json.dumps({"inputs": example.tolist()}))
-    description.saved_input_example_info = {
-        "artifact_path": "input_example.json",
-        "serving_input_path": "serving_input_example.json",
-        "type": "ndarray",
-    }
-    description.signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, classes))]),
-    )
     description.add_flavor(
         "tensorflow", data="data", model_type="keras", keras_version=version("keras"), save_format="keras"
     )
-    pyfunc.add_to_model(description, loader_module="mlflow.tensorflow", data="data")
+    content = served.wrapper.read_bytes()
+    # a name of its own for every version of it: Python loads a name once, and a process may load several models
+    name = f"convscope_served_{hashlib.sha256(content).hexdigest()[:8]}"
+    with tempfile.TemporaryDirectory(prefix="convscope-") as code:
+        Path(code, f"{name}.py").write_bytes(content)
+        pyfunc.save_model(
+            folder,
+            loader_module=name,
+            code_paths=[str(Path(code, f"{name}.py"))],
+            model_config={"classes": served.classes, "scale": served.scale},
+            mlflow_model=description,
+            signature=SIGNATURE,
+            input_example=served.example,
+            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+        )
+    (folder / "data").mkdir()
+    shutil.copyfile(served.archive, folder / "data/model.keras")
+    (folder / "data/keras_module.txt").write_text("keras")
+    (folder / "data/save_format.txt").write_text("keras")
+    description.model_size_bytes = sum(path.stat().st_size for path in folder.rglob("*"))
     description.save(str(folder / "MLmodel"))

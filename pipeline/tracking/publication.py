@@ -18,8 +18,10 @@ from pipeline.tracking.experiment import Experiment
 from pipeline.tracking.outbox import now
 
 
-def publish(client: MlflowClient, experiment: Experiment) -> tuple[str, str]:
-    """Return the id of the one complete run of this content, and what was done: written, mended or found.
+def publish(client: MlflowClient, experiment: Experiment, wrapper: Path) -> tuple[Run, str]:
+    """Return the one complete run of this content, and what was done: written, mended or found.
+
+    `wrapper` is the module with which its model answers.
 
     Others may publish the same content to the same store at the same time: pipeline/tracking/single.py says who stays.
     """
@@ -30,7 +32,7 @@ def publish(client: MlflowClient, experiment: Experiment) -> tuple[str, str]:
         if standing and not mlflow_model.find(client, standing):
             single.withdraw(client, standing)
         elif standing:
-            return standing.info.run_id, "mended" if log_files(client, standing, experiment) else "found"
+            return standing, "mended" if log_files(client, standing, experiment, wrapper) else "found"
         producers = find_producers(client, experiment)
         tags = {
             "content": experiment.key,
@@ -44,9 +46,9 @@ def publish(client: MlflowClient, experiment: Experiment) -> tuple[str, str]:
         name = experiments.name_of(experiment, experiments.committed_settings())
         run = client.create_run(home, run_name=name, tags=tags, start_time=now())
         log_numbers(client, run.info.run_id, experiment, producers)
-        log_files(client, run, experiment, producers)
+        log_files(client, run, experiment, wrapper, producers)
         kept = single.finish(client, run)
-    return kept.info.run_id, "written" if kept.info.run_id == run.info.run_id else "found"
+    return kept, "written" if kept.info.run_id == run.info.run_id else "found"
 
 
 def log_numbers(client: MlflowClient, run_id: str, experiment: Experiment, producers: dict[str, Run]) -> None:
@@ -64,7 +66,9 @@ def log_numbers(client: MlflowClient, run_id: str, experiment: Experiment, produ
     client.log_batch(run_id, metrics=[Metric(name, value, time, 0) for name, value in (others | seconds).items()])
 
 
-def log_files(client: MlflowClient, run: Run, experiment: Experiment, producers: dict[str, Run] | None = None) -> bool:
+def log_files(
+    client: MlflowClient, run: Run, experiment: Experiment, wrapper: Path, producers: dict[str, Run] | None = None
+) -> bool:
     """Log the artifacts and the model's files that the store does not hold; tell whether any were missing."""
     run_id = run.info.run_id
     stored = mlflow_model.files_below(lambda folder: client.list_artifacts(run_id, folder))
@@ -88,10 +92,14 @@ def log_files(client: MlflowClient, run: Run, experiment: Experiment, producers:
         is_missing = any(Path(folder).iterdir())
         if is_missing:
             client.log_artifacts(run_id, folder)
-    example = np.asarray(prepared.load("test").images[:1])
-    with np.load(paths.PREDICTIONS) as saved:
-        classes = saved["probabilities"].shape[1]
-    return mlflow_model.log(client, run, paths.MODEL, example, classes) or is_missing
+    served = mlflow_model.Served(
+        archive=paths.MODEL,
+        wrapper=wrapper,
+        classes=prepared.class_names(),
+        scale=experiment.settings.get("fetch.scale"),
+        example=np.asarray(prepared.load("test").images[:1]),
+    )
+    return mlflow_model.log(client, run, served) or is_missing
 
 
 def find_producers(client: MlflowClient, experiment: Experiment) -> dict[str, Run]:

@@ -8,6 +8,7 @@ from support.networks import IMAGES, LABELS, answer, build
 
 from pipeline.network import saving
 from pipeline.network.backend import seed_everything
+from pipeline.network.fused import logits
 
 
 @pytest.mark.parametrize("steps", [0, 1])
@@ -35,3 +36,20 @@ def test_saving_a_network_or_another_of_the_same_seed_gives_the_same_bytes_at_an
     now, later, twins = ((tmp_path / f"{name}.keras").read_bytes() for name in ("now", "later", "twin"))
     assert now == later
     assert now == twins
+
+
+@pytest.mark.parametrize(
+    "network",
+    [build(4, 8), build(4, activation="gelu", batch_normalization=True, augment_shift=0.2), build(dense=(5,))],
+    ids=["convolutions", "normalised", "dense"],
+)
+def test_a_saved_network_takes_the_same_pixels_as_whole_numbers_and_as_floats(network, tmp_path):
+    saving.save(network, tmp_path / "model.keras")
+    saved = saving.load(tmp_path / "model.keras")
+    expected = np.asarray(network(IMAGES, training=False)).tobytes()
+    for kind in (np.uint8, np.int64, np.float32, np.float64):
+        assert np.asarray(saved(IMAGES.astype(kind), training=False)).tobytes() == expected
+    assert logits(saved, IMAGES).tobytes() == logits(network, IMAGES).tobytes()
+    assert logits(saved, IMAGES.astype(float)).tobytes() == logits(network, IMAGES).tobytes()
+    between = np.asarray(saved(IMAGES * 0.5, training=False))
+    assert np.abs(between - np.asarray(saved(IMAGES // 2, training=False))).max() > 0  # nothing is cut to whole numbers
