@@ -50,9 +50,9 @@ lint: .venv/complete ## check format, lint and types
 	@echo "make lint: ruff format, ruff check, mypy"
 	@ruff format --check . && ruff check . && mypy
 
-ui: .venv/complete ## open the MLflow UI on this project's runs
+ui: .venv/complete ## open the MLflow UI on this project's runs: PORT=5001, HOST=0.0.0.0 for the network
 	@echo "make ui: the MLflow UI, in some seconds at the address below; Ctrl-C ends it"
-	@python -m pipeline.commands.ui
+	@python -m pipeline.commands.ui $(if $(PORT),--port $(PORT)) $(if $(HOST),--host $(HOST))
 
 promote: .venv/complete ## make a run's model the champion if it is not worse: RUN=<id>, or latest; FORCE=1 does not ask
 	@echo "make promote: the model of run $(RUN) against the champion, on validation images"
@@ -64,6 +64,8 @@ serve: .venv/complete ## serve the champion, or else the newest model, over HTTP
 
 queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a time
 	@echo "make queue: the queued experiments, $(JOBS) at a time; make experiments lists the results"
+	@if [ "$$(git rev-parse --is-shallow-repository)" = true ]; then \
+		echo "make: this clone is shallow, and DVC loses queued experiments in one: git fetch --unshallow" >&2; exit 1; fi
 	@python -m pipeline.commands.mend
 	@dvc exp run --run-all --jobs $(JOBS)
 

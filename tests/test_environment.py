@@ -131,3 +131,13 @@ def test_a_python_that_is_too_old_is_passed_over_and_none_at_all_is_told(project
     assert "make PYTHON=/path/to/python3" in stopped(project)
     (stubs / "python3.12").write_text(STUB_PYTHON)
     assert make_environment(project).returncode == 0
+
+
+def test_a_shallow_clone_is_told_the_cure_before_queued_experiments_are_lost(tmp_path: Path):
+    folder = tmp_path / "shallow"
+    subprocess.run(["git", "clone", "--quiet", "--depth", "1", PROJECT.as_uri(), folder], check=True)
+    (folder / ".venv").mkdir()
+    (folder / ".venv/complete").write_text(f"{folder}\n")
+    result = subprocess.run(["make", "queue"], cwd=folder, capture_output=True, text=True)
+    assert result.returncode != 0
+    assert "git fetch --unshallow" in result.stderr

@@ -2,8 +2,13 @@
 
 import argparse
 import base64
+import contextlib
 import json
 import os
+import socket
+import subprocess
+import time
+import urllib.request
 import zlib
 
 from mlflow import MlflowClient
@@ -13,6 +18,7 @@ from pipeline.tracking import client as tracking_client
 from pipeline.tracking import store
 
 VIEW = "convscope"
+PAUSE = 0.3  # seconds between two looks whether the server answers
 METRICS = ["test_accuracy", "test_loss", "val_accuracy", "val_loss", "accuracy", "loss", "misclassification_auroc"]
 
 
@@ -41,12 +47,50 @@ def save_view(client: MlflowClient, experiment: str) -> None:
     client.set_experiment_tag(experiment, f"mlflow.sharedViewState.{VIEW}", f"deflate;{text}")
 
 
+def check_port(host: str, port: int) -> None:
+    """Raise UserError when another process has the port, whose page would be taken for ours."""
+    try:
+        with socket.socket() as place:
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # of a server that ended a moment ago
+            place.bind((host, port))
+    except (OSError, OverflowError) as error:
+        raise UserError(f"ui: port {port} of {host} cannot be had: {error}; name another: make ui PORT=5001") from None
+
+
+def serve(host: str, port: int, page: str) -> int:
+    """Run the server, of 2 processes rather than MLflow's usual 14; print the table's address once it answers."""
+    # the store not as an argument, which all users of the machine see
+    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_BACKEND_STORE_URI": store.uri()}
+    command = ["mlflow", "ui", "--workers", "1", "--host", host, "--port", str(port)]
+    place = "127.0.0.1" if host == "0.0.0.0" else host  # where it answers on this machine
+    with subprocess.Popen(command, env=os.environ | settings) as server:
+        try:
+            while server.poll() is None:
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://{place}:{port}/health", timeout=1).close()
+                    break
+                time.sleep(PAUSE)
+            if server.poll() is None:
+                print(f"The runs: http://{place}:{port}/{page}", flush=True)
+            return server.wait()
+        except KeyboardInterrupt:
+            return 0  # the server has been told as well
+
+
 def main() -> None:
-    """Print the table's address and become the server, of 2 processes rather than MLflow's usual 14."""
+    """Log what waits for the store, save the view, and serve it until Ctrl-C; of a server print the table's address."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.commands.ui", description=__doc__)
     parser.add_argument("--port", type=int, default=5000, help="port on this machine (default: %(default)s)")
-    port = parser.parse_args().port
+    parser.add_argument(
+        "--host", default="127.0.0.1",
+        help="address to answer at (default: %(default)s, this machine alone); 0.0.0.0 opens it to the network, whose "
+        "users may then read, change and delete runs. Names other than localhost must stand in the variable "
+        "MLFLOW_SERVER_ALLOWED_HOSTS",
+    )  # fmt: skip
+    arguments = parser.parse_args()
     try:
+        if not store.is_server():
+            check_port(arguments.host, arguments.port)
         with tracking_client.store_errors():
             client = tracking_client.connect()
             stopped = tracking_client.flush(client)
@@ -56,13 +100,15 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     if stopped:
         print(f"ui: some runs wait for the store: {store.first_line(stopped)}")
-    remote = store.name() if store.is_server() else None
     page = f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={VIEW}"
-    print(f"The runs: {remote or f'http://127.0.0.1:{port}'}/{page}", flush=True)
-    if remote is None:
-        os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-        os.environ["MLFLOW_BACKEND_STORE_URI"] = store.uri()  # not as an argument, which all users of the machine see
-        os.execvp("mlflow", ["mlflow", "ui", "--workers", "1", "--port", str(port)])
+    if store.is_server():
+        print(f"The runs: {store.name()}/{page}")
+        return
+    if arguments.host not in ("127.0.0.1", "localhost"):
+        print(
+            f"ui: open at {arguments.host}: whoever reaches this machine may read, change and delete runs", flush=True
+        )
+    raise SystemExit(serve(arguments.host, arguments.port, page))
 
 
 if __name__ == "__main__":

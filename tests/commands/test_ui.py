@@ -1,5 +1,9 @@
 """The MLflow UI in a real browser."""
 
+import os
+import re
+import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,9 +31,34 @@ def address(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             ["python", "-m", "pipeline.commands.ui", "--port", str(port)], cwd=clone.folder, env=clone.environment(),
             start_new_session=True, stdout=output, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-    wait_for(lambda: answers(port))
+    wait_for(lambda: "The runs: " in log.read_text())
+    assert answers(port)  # it says so no sooner
     yield log.read_text().splitlines()[0].removeprefix("The runs: ")
     stop(server)
+
+
+def test_a_port_that_is_taken_is_one_line_and_no_address_of_another_server(finished: Clone) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = finished.run("python", "-m", "pipeline.commands.ui", "--port", str(port), check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert re.fullmatch(f"ui: port {port} of 127.0.0.1 cannot be had: .*; .* make ui PORT=5001\n", result.stderr)
+
+
+def test_ctrl_c_ends_the_server_with_the_command(finished: Clone) -> None:
+    port = free_port()
+    command = ["python", "-m", "pipeline.commands.ui", "--port", str(port), "--host", "0.0.0.0"]
+    process = subprocess.Popen(
+        command, cwd=finished.folder, env=finished.environment(), start_new_session=True, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert "whoever reaches this machine may read, change and delete runs" in process.stdout.readline()
+    assert process.stdout.readline().startswith(f"The runs: http://127.0.0.1:{port}/")
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert not answers(port)
 
 
 @pytest.fixture
