@@ -33,7 +33,7 @@ def empty(settings: str, data: Data) -> Outcome:
 
 if __name__ == "__main__":  # a worker loads this file too
     number = int(sys.argv[1])
-    data, _ = read_data()
+    data = read_data()
     base = params.load(spec.BASE)
     wanted = {f"empty {number} {seed}": spec.changed(base, {"train.seed": seed}) for seed in range(number)}
     started = time.perf_counter()
