@@ -12,8 +12,7 @@ from pipeline.tracking.stage import stage
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table whose classes may be named 01, NA or None."""
-    names = dict.fromkeys(["class", "label", "predicted"], str)
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""])
+    return pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=[""])
 
 
 def main() -> None:
