@@ -192,6 +192,7 @@ NAMED: dict[str, set[str]] = {
     "pipeline.network.backend": {"keras", "tensorflow"},
     "pipeline.network.served": {"keras", "mlflow", "pandas"},
     "pipeline.network.training": {"pandas"},
+    "pipeline.sources.tables": {"pandas"},
     "pipeline.metrics.edges": {"scipy"},
     "pipeline.metrics.statistics": {"pandas"},
     "pipeline.figures.style": {"matplotlib"},

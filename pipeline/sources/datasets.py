@@ -74,7 +74,7 @@ def custom(place: Path, settings: Fetch) -> tuple[dict[str, bytes], list[str], l
     Grey images of one size from 8x8 to 128x128, 2 to 100 classes, each with at least one image in both parts. Where no
     names are given a class is named by its number. Raises UserError saying what is wrong and where.
     """
-    found = read(place, settings.scale, settings.grey)
+    found = read(place, settings.scale, settings.grey, settings.size)
     arrays = _four(found, place)
     parts = {
         "training": (arrays[idx.TRAIN_IMAGES], arrays[idx.TRAIN_LABELS]),
@@ -149,8 +149,10 @@ def _four(found: Found, place: object) -> dict[str, NDArray[np.uint8]]:
     for name in idx.FILES:
         if name not in found.arrays:
             there = f"; there lie {', '.join(found.others[:SHOWN])}" if found.others else ""
-            raise UserError(f"{place}: {name} not found (nor {name}.gz); needed are {', '.join(idx.FILES)}, or an .npz "
-                            f"with x_train, y_train, x_test, y_test{there}")  # fmt: skip
+            raise UserError(
+                f"{place}: {name} not found (nor {name}.gz); needed are {', '.join(idx.FILES)}, or an .npz with "
+                f"x_train, y_train, x_test, y_test, or folders of pictures, one a class{there}"
+            )
     return {name: found.arrays[name] for name in idx.FILES}
 
 

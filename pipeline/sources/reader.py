@@ -21,6 +21,8 @@ IDX_NAME = re.compile(r"(?:(.+)-)?(train|t10k|test)-(images|labels)[-.]idx[13][-
 FILES = dict(
     zip([("train", "images"), ("train", "labels"), ("test", "images"), ("test", "labels")], idx.FILES, strict=True)
 )
+TEST_SHARE = 1 / 7  # MNIST's own
+SEED = 0  # draws that share, and the order of pictures
 Role = tuple[str, str]  # part and kind: train, validation or test, images or labels
 
 
@@ -52,8 +54,10 @@ class Found:
     others: list[str]
 
 
-def read(place: Path, scale: float | None = None, grey: bool = False) -> Found:
-    """Return the data set in a folder or an archive, values from 0 to `scale` brought to 0 to 255, colour made grey.
+def read(place: Path, scale: float | None = None, grey: bool = False, size: tuple[int, int] | None = None) -> Found:
+    """Return the data set in a folder or an archive: values from 0 to `scale` brought to 0 to 255, colour made grey.
+
+    Pictures are brought to a size (height, width). Where no test images come along, a share of the others is drawn.
 
     Raises UserError naming the file that cannot be read, or the two of which only one can be meant.
     """
@@ -62,7 +66,10 @@ def read(place: Path, scale: float | None = None, grey: bool = False) -> Found:
         for path, content in members.items():
             with _told(place, path):
                 _take(raw, path, content)
-    if raw.others == [place.name] and place.is_file():
+        if not raw.arrays:
+            with _told(place):
+                _take_pictures_or_tables(raw, members, grey, size)
+    if not raw.arrays and raw.others == [place.name] and place.is_file():
         raise UserError(f"{place}: neither a folder, a zip, a tar nor one of {', '.join(idx.FILES)}; or damaged")
     _join_validation(raw)
     clean = {}
@@ -75,12 +82,12 @@ def read(place: Path, scale: float | None = None, grey: bool = False) -> Found:
 
 
 @contextmanager
-def _told(place: Path, path: str) -> Iterator[None]:
+def _told(place: Path, path: str = "") -> Iterator[None]:
     """Name the place and the file in whatever goes wrong."""
     try:
         yield
     except UserError as error:
-        raise UserError(f"{place}: {path}: {error}") from None
+        raise UserError(f"{place}: {path}{': ' if path else ''}{error}") from None
     except Exception as error:  # whatever a damaged archive makes its reader raise
         raise UserError(f"{place}: {path} is not readable: {archives.brief(error)}") from None
 
@@ -108,6 +115,39 @@ def _take(raw: Raw, path: str, content: Callable[[], bytes]) -> None:
         raw.add(role, np.load(io.BytesIO(content()), allow_pickle=False), path)
     else:
         raw.others.append(path)
+
+
+def _take_pictures_or_tables(
+    raw: Raw, members: dict[str, Callable[[], bytes]], grey: bool, size: tuple[int, int] | None
+) -> None:
+    """Keep what tables of pixels or folders of pictures hold."""
+    from pipeline.sources import pictures, tables  # load Pillow and pandas, which IDX files need not wait for
+
+    if table := tables.read(members):
+        found, notes = table
+        raw.notes += notes
+    elif pictured := pictures.read(members, grey, size):
+        found, raw.classes = pictured
+    else:
+        return
+    for (part, kind), array in found.items():
+        raw.add((part or "train", kind), array, f"{part or 'training'} {kind}")
+    if ("train", "labels") not in raw.arrays:
+        raise UserError("no training images with labels found")
+    order = np.random.default_rng(SEED).permutation(len(raw.arrays["train", "labels"]))  # folders come class by class
+    labels = raw.arrays["train", "labels"][order]
+    test: NDArray[np.intp] = np.empty(0, np.intp)
+    if ("test", "labels") not in raw.arrays:
+        of_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        test = np.sort(np.concatenate([rows[: max(1, round(len(rows) * TEST_SHARE))] for rows in of_class]))
+        raw.notes.append(
+            f"no test images come along: {len(test):,} of {len(labels):,}, drawn from each class by seed {SEED}"
+        )
+    for kind in ("images", "labels"):
+        array = raw.arrays["train", kind][order]
+        if len(test):
+            raw.add(("test", kind), array[test], f"test {kind}")
+        raw.arrays["train", kind] = np.delete(array, test, axis=0)
 
 
 def _lines(content: bytes) -> list[str]:

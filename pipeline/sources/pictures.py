@@ -1,0 +1,97 @@
+"""Folders of pictures, one a class, as arrays."""
+
+import io
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from pipeline.config.errors import UserError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+PARTS |= dict.fromkeys(["val", "valid", "validation"], "validation")
+LARGEST = 4096 * 4096  # pixels of one picture: a few bytes may claim any number
+Members = Mapping[str, Callable[[], bytes]]
+
+
+def by_part(members: Members) -> dict[tuple[str, str], dict[str, list[str]]]:
+    """Return the paths of pictures by where their data set lies and part, by class; a part is "" where none is named.
+
+    A class is the folder that a picture lies in, a part the folder around it.
+    """
+    found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for path in sorted(members):
+        pure = PurePosixPath(path)
+        if pure.suffix.lower() in SUFFIXES and not pure.name.startswith(".") and len(pure.parts) > 1:
+            *outer, name = pure.parts[:-1]
+            part = PARTS.get(outer[-1].lower(), "") if outer else ""
+            root = "/".join(outer[:-1] if part else outer)
+            found[root, part][name].append(path)
+    return found
+
+
+def read_picture(path: str, content: bytes, grey: bool) -> Image.Image:
+    """Return one picture in grey, 8 bits. Raises UserError where it is none, too large, or in colour without `grey`."""
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            if picture.width * picture.height > LARGEST:
+                raise UserError(f"{path}: {picture.width}x{picture.height} pixels; allowed are {LARGEST:,} in all")
+            picture.load()
+            if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits: the high byte
+                deep = np.clip(np.asarray(picture, np.int64), 0, 65535)
+                return Image.fromarray((deep >> 8).astype(np.uint8))
+            if picture.mode in ("1", "L"):
+                return picture.convert("L")
+            flat = Image.new("RGBA", picture.size, "black")  # what is transparent is black, as MNIST's background
+            flat.alpha_composite(picture.convert("RGBA"))
+            colours = np.asarray(flat.convert("RGB"))
+            if (colours == colours[..., :1]).all():
+                return Image.fromarray(colours[..., 0])
+            if not grey:
+                raise UserError(f"{path}: in colour; fetch.grey: true makes pictures grey")
+            return flat.convert("L")  # by ITU-R 601
+    except UserError:
+        raise
+    except Exception as error:  # whatever a damaged picture makes its reader raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path} is not readable as a picture: {reason}") from None
+
+
+def fitted(picture: Image.Image, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    """Return a picture as an array, brought to a size (height, width): its aspect kept, black around it."""
+    if size and (picture.height, picture.width) != size:
+        picture = ImageOps.pad(picture, (size[1], size[0]), Image.Resampling.BILINEAR, color=0)
+    return np.asarray(picture, np.uint8)
+
+
+def read(
+    members: Members, grey: bool, size: tuple[int, int] | None
+) -> tuple[dict[tuple[str, str], NDArray[np.uint8]], list[str]] | None:
+    """Return images and labels by part and kind, part "" where there is one tree, and the classes; None without any.
+
+    Classes are the names of the folders in their order. Raises UserError naming a picture that does not fit, or two
+    places of which only one can be meant.
+    """
+    found = by_part(members)
+    roots = sorted({root for root, _ in found})
+    if not found:
+        return None
+    if len(roots) > 1:
+        raise UserError(f"pictures lie in {roots[0] or 'the place itself'} and in {roots[1]}; name one of them")
+    classes = sorted({name for folders in found.values() for name in folders})
+    arrays: dict[tuple[str, str], NDArray[np.uint8]] = {}
+    sizes: Counter[tuple[int, int]] = Counter()
+    for (_, part), folders in found.items():
+        pictures = {path: read_picture(path, members[path](), grey) for paths in folders.values() for path in paths}
+        sizes.update((picture.height, picture.width) for picture in pictures.values())
+        if len(sizes) > 1 and size is None:
+            told = ", ".join(f"{height}x{width} ({count})" for (height, width), count in sizes.most_common(3))
+            raise UserError(f"pictures of {len(sizes)} sizes: {told}; fetch.size: [28, 28] brings them to one")
+        arrays[part, "images"] = np.stack([fitted(picture, size) for picture in pictures.values()])
+        labels = [classes.index(name) for name, paths in folders.items() for _ in paths]
+        arrays[part, "labels"] = np.array(labels, np.int64)
+    return arrays, classes

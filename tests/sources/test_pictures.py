@@ -1,0 +1,151 @@
+"""Folders of pictures, one a class."""
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from support.clones import SETTINGS
+
+from pipeline.config.errors import UserError
+from pipeline.data import idx
+from pipeline.sources import datasets, pictures, reader
+
+GREY = np.random.default_rng(0).integers(0, 256, (10, 12), np.uint8)
+Draw = Callable[[], Image.Image]
+
+
+def encoded(picture: Image.Image, form: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, form)
+    return buffer.getvalue()
+
+
+def members(*paths: str) -> dict[str, Callable[[], bytes]]:
+    """Pictures of one grey value each, that of their number."""
+    return {
+        path: lambda number=number: encoded(Image.new("L", (9, 8), number))  # type: ignore[misc]
+        for number, path in enumerate(paths)
+    }
+
+
+def test_a_class_is_a_folder_and_its_number_the_place_of_its_name():
+    found = pictures.read(members("own/train/dog/1.png", "own/train/cat/2.PNG", "own/test/dog/3.png"), False, None)
+    assert found is not None
+    arrays, classes = found
+    assert classes == ["cat", "dog"]
+    assert arrays["train", "images"].shape == (2, 8, 9)
+    assert sorted(zip(arrays["train", "labels"], arrays["train", "images"][:, 0, 0], strict=True)) == [(0, 1), (1, 0)]
+    assert (arrays["test", "labels"].tolist(), arrays["test", "images"][0, 0, 0]) == ([1], 2)
+
+
+def test_one_tree_is_a_part_without_a_name_and_other_files_are_passed_over():
+    others = {"cat/Thumbs.db": lambda: b"", "notes.txt": lambda: b"", "cat/._1.png": lambda: b"", "1.png": lambda: b""}
+    found = pictures.read(members("cat/1.png", "dog/1.png") | others, False, None)
+    assert found is not None
+    assert found[0].keys() == {("", "images"), ("", "labels")}
+    assert pictures.read(others, False, None) is None
+
+
+def test_two_places_with_pictures_are_refused():
+    with pytest.raises(UserError, match="pictures lie in birds and in pets; name one of them"):
+        pictures.read(members("pets/train/cat/1.png", "birds/train/owl/1.png"), False, None)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: Image.fromarray(GREY),
+        lambda: Image.fromarray(np.repeat(GREY[..., None], 3, axis=2)),
+        lambda: Image.fromarray(GREY.astype(np.uint16) * 257),
+        lambda: Image.fromarray(GREY).convert("P"),
+        lambda: Image.merge("LA", [Image.fromarray(GREY), Image.new("L", (12, 10), 255)]),
+    ],
+    ids=["grey", "grey as colour", "16 bits", "palette", "alpha"],
+)
+def test_every_kind_of_grey_picture_gives_the_same_pixels(draw: Draw):
+    np.testing.assert_array_equal(np.asarray(pictures.read_picture("a.png", encoded(draw()), False)), GREY)
+
+
+def test_what_is_transparent_is_black():
+    picture = Image.merge("LA", [Image.new("L", (9, 8), 200), Image.new("L", (9, 8), 0)])
+    assert np.asarray(pictures.read_picture("a.png", encoded(picture), False)).max() == 0
+
+
+def test_colour_is_refused_with_the_setting_that_makes_it_grey():
+    red = encoded(Image.new("RGB", (9, 8), "red"), "BMP")
+    with pytest.raises(UserError, match=r"cat/1\.bmp: in colour; fetch\.grey: true"):
+        pictures.read_picture("cat/1.bmp", red, False)
+    assert np.unique(np.asarray(pictures.read_picture("cat/1.bmp", red, True))).tolist() == [76]
+
+
+def test_other_sizes_are_refused_with_what_was_found_and_brought_to_one_where_it_is_asked_for():
+    wide = {"dog/2.png": lambda: encoded(Image.new("L", (20, 10), 255))}
+    with pytest.raises(UserError, match=r"pictures of 2 sizes: 8x9 \(2\), 10x20 \(1\); fetch\.size: \[28, 28\]"):
+        pictures.read(members("cat/1.png", "dog/1.png") | wide, False, None)
+    found = pictures.read(wide, False, (28, 28))
+    assert found is not None
+    image = found[0]["", "images"][0]
+    assert image.shape == (28, 28)
+    assert (image[7:21] == 255).all()  # as wide as it may be, half as high
+    assert image[:7].max() == image[21:].max() == 0
+
+
+def test_a_picture_that_claims_to_be_huge_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pictures, "LARGEST", 50)
+    with pytest.raises(UserError, match="12x10 pixels; allowed are 50 in all"):
+        pictures.read_picture("a.png", encoded(Image.fromarray(GREY)), False)
+
+
+def test_a_tree_of_pictures_becomes_a_data_set_of_which_one_in_seven_of_each_class_tests(tmp_path: Path):
+    for name in ("NA", "cat"):
+        (tmp_path / name).mkdir()
+        for number in range(14):
+            Image.new("L", (9, 8), number * 10 + (name == "cat")).save(tmp_path / name / f"{number}.png")
+    contents, names, notes = datasets.custom(tmp_path, SETTINGS.fetch)
+    assert names == ["NA", "cat"]
+    assert [note for note in notes if "no test images come along: 4 of 28" in note]
+    images = {part: idx.decode(contents[name], "", 3)[:, 0, 0] for part, name in zip("ab", idx.FILES[::2], strict=True)}
+    labels = {part: idx.decode(contents[name], "", 1) for part, name in zip("ab", idx.FILES[1::2], strict=True)}
+    assert sorted([*images["a"], *images["b"]]) == sorted(number * 10 + one for number in range(14) for one in (0, 1))
+    for part in "ab":
+        np.testing.assert_array_equal(images[part] % 10, labels[part])
+    assert np.bincount(labels["b"]).tolist() == [2, 2]
+    assert (np.diff(labels["a"].astype(int)) < 0).any()  # not class by class
+    assert datasets.custom(tmp_path, SETTINGS.fetch)[0] == contents
+
+
+@given(
+    form=st.sampled_from(["PNG", "JPEG", "BMP"]), cut=st.integers(0, 400),
+    flips=st.lists(st.tuples(st.integers(0, 399), st.integers(0, 255)), max_size=4),
+)  # fmt: skip
+@settings(deadline=None, max_examples=150)
+def test_a_damaged_picture_is_an_image_or_one_line(form: str, cut: int, flips: list[tuple[int, int]]):
+    content = bytearray(encoded(Image.fromarray(GREY), form))
+    for position, value in flips:
+        content[position % len(content)] = value
+    said = "a: "
+    try:
+        pictures.read_picture("a", bytes(content[:cut] if cut < 399 else content), True)
+    except UserError as error:
+        said = str(error)
+    assert re.fullmatch("a(:| is not readable as a picture:) .*", said)
+
+
+def test_a_folder_is_read_as_its_zip(tmp_path: Path):
+    (tmp_path / "own/cat").mkdir(parents=True)
+    (tmp_path / "own/dog").mkdir()
+    for number in range(4):
+        for name in ("cat", "dog"):
+            Image.new("L", (9, 8), number * 9 + len(name)).save(tmp_path / f"own/{name}/{number}.png")
+    import shutil
+
+    shutil.make_archive(str(tmp_path / "own"), "zip", tmp_path / "own")
+    one, other = (reader.read(tmp_path / name) for name in ("own", "own.zip"))
+    for name in one.arrays:
+        np.testing.assert_array_equal(one.arrays[name], other.arrays[name])

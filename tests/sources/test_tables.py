@@ -1,0 +1,87 @@
+"""Tables of pixels as Kaggle has them."""
+
+import gzip
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.clones import SETTINGS
+from support.synthetic import synthetic_digits
+
+from pipeline.config.errors import UserError
+from pipeline.data import idx
+from pipeline.sources import datasets, tables
+
+TRAIN = synthetic_digits(70, 0)
+
+
+def table(labels: list[object] | None, header: bool = True) -> bytes:
+    """A row an image, its label first."""
+    rows = [[*map(str, image.ravel())] for image in TRAIN.images]
+    names = [f"pixel{number}" for number in range(784)]
+    if labels is not None:
+        rows = [[str(label), *row] for label, row in zip(labels, rows, strict=True)]
+        names = ["label", *names]
+    return "\n".join(",".join(row) for row in ([names] if header else []) + rows).encode()
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("name", ["train.csv", "mnist_train.csv", "a/fashion-mnist_train.csv.gz"])
+def test_a_table_is_read_with_and_without_the_names_of_its_columns(name: str, header: bool):
+    content = table(list(TRAIN.labels), header)
+    content = gzip.compress(content) if name.endswith(".gz") else content
+    found = tables.read({name: lambda: content})
+    assert found is not None
+    np.testing.assert_array_equal(found[0]["train", "images"], TRAIN.images)
+    np.testing.assert_array_equal(found[0]["train", "labels"], TRAIN.labels)
+
+
+def test_a_test_table_without_labels_is_passed_over_and_a_share_of_the_other_tests(tmp_path: Path):
+    (tmp_path / "train.csv").write_bytes(table(list(TRAIN.labels)))
+    (tmp_path / "test.csv").write_bytes(table(None))
+    contents, names, notes = datasets.custom(tmp_path, SETTINGS.fetch)
+    assert names == [str(digit) for digit in range(10)]
+    assert [note for note in notes if note == "test.csv has no labels, and is passed over"]
+    counts = [np.bincount(idx.decode(contents[name], "", 1)).tolist() for name in idx.FILES[1::2]]
+    assert counts == [[6] * 10, [1] * 10]
+
+
+def test_labels_that_are_words_stay_words():
+    words = ["None", "NA", "01"]
+    content = table([words[label % 3] for label in TRAIN.labels])
+    found = tables.read({"train.csv": lambda: content})
+    assert found is not None
+    assert set(found[0]["train", "labels"]) == set(words)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"label,a,b,c\n1,2,3,4\n", "train.csv: 4 columns; needed are a label and the pixels of a square image"),
+        (b"label,a,b,c,d\n1,2,x,4,5\n", "train.csv: column b holds something else than numbers"),
+        (b"", "train.csv is not readable as a table: No columns to parse from file"),
+    ],
+)
+def test_what_does_not_fit_is_named(content: bytes, message: str):
+    with pytest.raises(UserError, match=message):
+        tables.read({"train.csv": lambda: content})
+
+
+def test_two_tables_of_one_part_are_refused():
+    content = table(list(TRAIN.labels))
+    with pytest.raises(UserError, match=r"b_train\.csv and another table of the same part"):
+        tables.read({"a_train.csv": lambda: content, "b_train.csv": lambda: content})
+
+
+@given(content=st.one_of(st.binary(max_size=200), st.text("0123456789,.-\nax\"'", max_size=200).map(str.encode)))
+@settings(deadline=None, max_examples=150)
+def test_whatever_a_table_holds_the_end_is_an_answer_or_one_line(content: bytes):
+    said = "train.csv: "
+    try:
+        tables.read({"train.csv": lambda: content})
+    except UserError as error:
+        said = str(error)
+    assert re.fullmatch(r"train\.csv(:| is not readable as a table:) .*", said)
