@@ -39,7 +39,7 @@ def main() -> None:
     with stage("error_analysis") as run:
         settings = run.params.error_analysis
         images = prepared.load("test").images
-        names = [name if len(name) <= 11 else f"{name[:10]}…" for name in prepared.class_names()]
+        names = style.short_names(prepared.class_names())
         with np.load(paths.PREDICTIONS) as saved:
             probabilities, predicted, labels = saved["probabilities"], saved["predicted"], saved["labels"]
         wrong = predicted != labels

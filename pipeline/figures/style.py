@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -113,6 +114,16 @@ def image_grid(
     if scale != "own":
         figure.colorbar(drawn, ax=axes, shrink=0.6, aspect=30, pad=0.02)
     return figure
+
+
+def short_names(names: Sequence[str], longest: int = 11) -> list[str]:
+    """Return names of classes as figures write them: short, distinct; a number where the font lacks a letter."""
+    glyphs = get_font(findfont("DejaVu Sans")).get_charmap()
+    drawn = [name if all(ord(sign) in glyphs for sign in name) else f"class {n}" for n, name in enumerate(names)]
+    short = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in drawn]
+    return [
+        f"{name[: longest - 1 - len(str(n))]}…{n}" if short.count(name) > 1 else name for n, name in enumerate(short)
+    ]
 
 
 def name_ticks(axis: Axis, names: Sequence[str]) -> None:

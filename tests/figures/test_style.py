@@ -261,3 +261,10 @@ def test_long_names_stand_upright_under_the_x_axis_and_lie_beside_the_y_axis(nam
 def test_a_class_name_with_dollars_is_no_formula(tmp_path):
     figure = predictions.draw_example(IMAGE, np.array([0.4, 0.6]), 0, 7, ["$5", r"$\nonsense$"])
     style.save(figure, tmp_path / "example.png")
+
+
+def test_names_are_short_and_distinct_and_numbers_where_the_font_has_no_letters_for_them() -> None:
+    long = ["a rather long name, one", "a rather long name, two", "cat", "日本", "Füße", "名前"]
+    assert style.short_names(long) == ["a rather …0", "a rather …1", "cat", "class 3", "Füße", "class 5"]
+    assert style.short_names(["exactly 11!", "twelve signs"]) == ["exactly 11!", "twelve sig…"]
+    assert max(map(len, style.short_names([f"the same beginning {n}" for n in range(100)]))) <= 11
