@@ -49,6 +49,7 @@ def connect() -> MlflowClient:
 
     Raises StoreError within seconds when the store is out of reach, or the driver of its database is not installed.
     """
+    store.check_address()
     place = store.uri()
     try:
         if store.is_local():
@@ -57,16 +58,20 @@ def connect() -> MlflowClient:
                 _create(store.database())
                 local.follow_the_project()
                 client = _with_experiments(place)
+        elif store.is_database():
+            with store.lock():  # making its tables is not safe either
+                client = _with_experiments(place)
         else:
             client = _with_experiments(place)
     except ImportError as error:
-        module = error.name or "of this database"
+        module = (error.name or "psycopg").partition(".")[0]  # which gives no name when only a part of it is there
         raise store.StoreError(
             f"MLFLOW_TRACKING_URI is {store.name()}, and the driver {module} is not installed: "
             f'add "{DRIVERS.get(module, module)}" to `dependencies` in pyproject.toml, then `make lock` and `make`'
         ) from None
     except STORE_ERRORS as error:
-        raise store.out_of_reach(error, "" if store.is_local() else store.START_IT) from None
+        advice = "" if store.is_local() else store.START_IT if store.is_server() else store.NAME_IT
+        raise store.out_of_reach(error, advice) from None
     mlflow.set_tracking_uri(place)
     return client
 
@@ -162,7 +167,7 @@ def home(client: MlflowClient, name: str) -> str:
     """Return the id of an MLflow experiment, which is made where it does not exist yet, and restored where deleted."""
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
-        place = str(store.artifacts() / name) if store.is_local() else None
+        place = str(store.artifacts() / name) if store.is_database() else None  # MLflow's default: wherever we work
         try:
             return str(client.create_experiment(name, artifact_location=place))
         except MlflowException:

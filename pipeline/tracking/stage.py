@@ -67,6 +67,7 @@ def stage_run(name: str, settings: Params) -> Iterator[StageRun]:
     for path in declared.inputs:
         if not path.exists():
             raise UserError(f"{name}: {path} is missing; `dvc repro` makes it, or `dvc checkout` brings it back")
+    store.check_address()
     if store.is_local():
         local.check()
     elif store.is_server():

@@ -21,7 +21,9 @@ from pipeline.config.repository import root
 
 TIMEOUT = 4  # seconds that a server may take to answer
 EXPERIMENTS = "convscope"  # the MLflow experiment with one complete run for every experiment
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # those that MLflow knows
 START_IT = "start it, or unset MLFLOW_TRACKING_URI to use mlflow.db"
+NAME_IT = "see that it runs and MLFLOW_TRACKING_URI names it rightly, or unset that to use mlflow.db"
 
 
 def database() -> Path:
@@ -30,9 +32,32 @@ def database() -> Path:
 
 
 def uri() -> str:
-    """Return MLFLOW_TRACKING_URI, from the environment or .env, or else the repository's own database."""
+    """Return MLFLOW_TRACKING_URI, from the environment or .env, or else the repository's own database.
+
+    A relative path is the project's, not the working directory's: a queued run works in a temporary clone.
+    """
     load_dotenv(root() / ".env")
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database()}"
+    address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database().name}"
+    dialect, found, path = address.partition(":///")
+    if dialect.startswith("sqlite") and found and path and path[0] not in "/:":
+        return f"{dialect}:///{os.path.normpath(root() / path)}"
+    return address
+
+
+def check_address() -> None:
+    """Raise StoreError where the store's address is none that lasts, or leads MLflow elsewhere than it says."""
+    address = uri()
+    lasts = "://" in address or address.startswith("databricks")
+    if not lasts or address.startswith("file:") or address.rstrip("/") == "sqlite:" or ":memory:" in address:
+        raise StoreError(
+            f"MLFLOW_TRACKING_URI is {address.rpartition('@')[2]}, neither a server nor a database that lasts (MLflow "
+            "3 takes no folder): unset it to use mlflow.db, or name one, http://host:5000 or sqlite:///runs.db, say"
+        )
+    if is_database() and ("?" in str(root()) or urllib.parse.unquote(str(root())) != str(root())):
+        raise StoreError(
+            f"{root()}: MLflow takes a ? and a % before two hexadecimal digits in a folder's name for another place; "
+            "rename the folder, or let MLFLOW_TRACKING_URI name a server"
+        )
 
 
 def name() -> str:
@@ -72,8 +97,13 @@ def remembered() -> str:
 
 
 def artifacts() -> Path:
-    """Return the folder of the local store's artifacts."""
+    """Return the folder of the artifacts of a store that is a database."""
     return root() / "mlartifacts"
+
+
+def is_database() -> bool:
+    """Tell whether the store is a database, whose artifacts then lie in the project."""
+    return uri().startswith(DATABASES)
 
 
 def is_server() -> bool:

@@ -1,5 +1,6 @@
 import http.server
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -28,6 +29,62 @@ def test_a_tracking_uri_in_the_env_file_is_used_and_the_environment_goes_before_
     assert store.uri() == "http://127.0.0.1:7777"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:8888")
     assert store.uri() == "http://127.0.0.1:8888"
+
+
+@pytest.mark.parametrize(
+    ("address", "path", "own"),
+    [
+        ("sqlite:///mlflow.db", "project/mlflow.db", True),
+        ("sqlite:///./mlflow.db", "project/mlflow.db", True),
+        ("sqlite:///../project/mlflow.db", "project/mlflow.db", True),
+        ("sqlite:///runs/all.db", "project/runs/all.db", False),
+        ("sqlite:///../all.db", "all.db", False),
+        ("sqlite:////srv/mlflow.db", "/srv/mlflow.db", False),
+    ],
+)
+def test_a_relative_address_is_the_projects_wherever_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, path: str, own: bool
+) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "clone").mkdir()
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "project"))  # as in a queued run
+    monkeypatch.chdir(tmp_path / "clone")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert store.uri() == f"sqlite:///{tmp_path / path}"
+    assert store.is_local() is own
+    assert store.is_database()
+    store.check_address()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["mlruns", "./mlruns", "/srv/mlruns", "file:./mlruns", "file:///srv/mlruns", "me:s3cret@host:5000", "sqlite://",
+     "sqlite:///", "sqlite:///:memory:"],
+)  # fmt: skip
+def test_an_address_that_is_no_lasting_store_is_told_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    shown = re.escape(address.removeprefix("me:s3cret@"))
+    with pytest.raises(
+        UserError, match=rf"MLFLOW_TRACKING_URI is {shown}, neither .*: unset it to use mlflow\.db"
+    ) as told:
+        store.check_address()
+    assert "s3cret" not in str(told.value)
+    assert "start it" not in str(told.value)
+
+
+@pytest.mark.parametrize(("name", "taken"), [("a%2Fb", 0), ("a%41", 0), ("a?b", 0), ("100% ü#", 1), ("a@b:c", 1)])
+def test_a_folder_whose_name_mlflow_reads_as_another_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, taken: bool
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / name))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with nullcontext() if taken else pytest.raises(UserError, match=r"rename the folder"):
+        store.check_address()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    store.check_address()  # nothing of the store lies in the project
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
@@ -140,6 +197,16 @@ def test_an_empty_database_is_filled(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").touch()
     write(tmp_path, "first")
     assert said(tmp_path) == {"first"}
+
+
+@pytest.mark.slow
+def test_another_database_of_the_project_keeps_its_artifacts_there_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs.db")
+    write(tmp_path, "kept")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlartifacts", "mlflow.db.lock", "runs.db"]
+    assert [path.read_text() for path in tmp_path.glob("mlartifacts/convscope/*/artifacts/said.txt")] == ["kept"]
 
 
 @pytest.mark.slow
