@@ -10,7 +10,7 @@ from typing import Any
 
 import filelock
 
-from pipeline.tracking import local, outbox, store
+from pipeline.tracking import local, outbox, server, store
 from pipeline.tracking.gc_paused import gc_paused
 from pipeline.tracking.outbox import PendingRun
 
@@ -62,6 +62,8 @@ def connect() -> MlflowClient:
             with store.lock():  # making its tables is not safe either
                 client = _with_experiments(place)
         else:
+            if store.is_server():
+                server.check()
             client = _with_experiments(place)
     except ImportError as error:
         module = (error.name or "psycopg").partition(".")[0]  # which gives no name when only a part of it is there
@@ -70,8 +72,9 @@ def connect() -> MlflowClient:
             f'add "{DRIVERS.get(module, module)}" to `dependencies` in pyproject.toml, then `make lock` and `make`'
         ) from None
     except STORE_ERRORS as error:
-        advice = "" if store.is_local() else store.START_IT if store.is_server() else store.NAME_IT
-        raise store.out_of_reach(error, advice) from None
+        if store.is_server():
+            raise server.out_of_reach(error) from None
+        raise store.out_of_reach(error, "" if store.is_local() else store.NAME_IT) from None
     mlflow.set_tracking_uri(place)
     return client
 

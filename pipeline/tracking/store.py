@@ -7,10 +7,7 @@ import hashlib
 import os
 import shutil
 import socket
-import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
 import filelock
@@ -22,8 +19,7 @@ from pipeline.config.repository import root
 TIMEOUT = 4  # seconds that a server may take to answer
 EXPERIMENTS = "convscope"  # the MLflow experiment with one complete run for every experiment
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # those that MLflow knows
-START_IT = "start it, or unset MLFLOW_TRACKING_URI to use mlflow.db"
-NAME_IT = "see that it runs and MLFLOW_TRACKING_URI names it rightly, or unset that to use mlflow.db"
+NAME_IT = "see that MLFLOW_TRACKING_URI names it rightly, or unset it to use mlflow.db"
 
 
 def database() -> Path:
@@ -109,19 +105,6 @@ def is_database() -> bool:
 def is_server() -> bool:
     """Tell whether the store is an MLflow server."""
     return uri().startswith(("http://", "https://"))
-
-
-def check_server() -> None:
-    """Raise StoreError within seconds when the server does not answer; what it answers is the client's business."""
-    try:
-        # nothing secret is sent, and a certificate that MLflow is told to accept must not stop us
-        context = ssl._create_unverified_context()
-        urllib.request.urlopen(f"{name().rstrip('/')}/health", timeout=TIMEOUT, context=context).close()
-    except urllib.error.HTTPError as error:
-        if error.code >= 500:
-            raise out_of_reach(error, START_IT) from None
-    except (OSError, ValueError) as error:
-        raise out_of_reach(error, START_IT) from None
 
 
 class StoreError(UserError):

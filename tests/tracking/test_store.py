@@ -1,13 +1,8 @@
-import http.server
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -85,53 +80,6 @@ def test_a_folder_whose_name_mlflow_reads_as_another_is_refused_before_anything_
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     store.check_address()  # nothing of the store lies in the project
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture
-def silent_server() -> Iterator[str]:
-    """The address of a server that accepts and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-class Answering(http.server.BaseHTTPRequestHandler):
-    """A server that answers everything with one status."""
-
-    status = 200
-
-    def do_GET(self) -> None:
-        self.send_response(self.status)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.mark.parametrize(("status", "reached"), [(200, True), (401, True), (404, True), (500, False), (503, False)])
-def test_a_server_that_answers_is_reached_unless_it_says_that_it_is_broken(
-    status: int, reached: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with http.server.HTTPServer(("127.0.0.1", 0), type("One", (Answering,), {"status": status})) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}/")
-        assert store.is_server()
-        with nullcontext() if reached else pytest.raises(UserError, match=f"out of reach: HTTP Error {status}"):
-            store.check_server()
-        thread.join()
-
-
-def test_a_server_that_is_silent_or_not_there_is_told_within_seconds(
-    silent_server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    for uri in (silent_server, "http://127.0.0.1:9"):
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        started = time.monotonic()
-        with pytest.raises(UserError, match=rf"{uri} is out of reach: .*; start it, or unset MLFLOW_TRACKING_URI"):
-            store.check_server()
-        assert time.monotonic() - started < 6
 
 
 WRITE = """
