@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.clones import PROJECT
+from support.clones import PROJECT, SETTINGS
 
 from pipeline.config.errors import UserError
 from pipeline.tracking import client as tracking_client
 from pipeline.tracking import server
+from pipeline.tracking.stage import stage_run
 
 EXPERIMENT = "/api/2.0/mlflow/experiments/get-by-name"
 DEFAULT = "/api/2.0/mlflow/experiments/get"
@@ -174,6 +175,19 @@ def test_a_server_of_mlflow_2_is_told_with_the_version_that_is_needed(
     assert (
         f" is a server of MLflow {found}; needed is 3 or newer: upgrade it, or unset MLFLOW_TRACKING_URI" in refusal()
     )
+
+
+def test_a_stage_does_not_begin_where_its_run_could_not_be_kept(
+    start: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copyfile(PROJECT / "dvc.yaml", tmp_path / "dvc.yaml")
+    monkeypatch.chdir(tmp_path)
+    start({EXPERIMENT: PROXIED, "/version": (200, "2.22.1")})
+    for address in (os.environ["MLFLOW_TRACKING_URI"], "./mlruns"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        with pytest.raises(UserError, match=r"MLflow 2|folder"), stage_run("fetch", SETTINGS):
+            pytest.fail("it began")
+    assert list(tmp_path.iterdir()) == [tmp_path / "dvc.yaml"]
 
 
 def test_artifacts_on_the_servers_own_disk_are_refused_and_those_on_this_machines_are_not(
