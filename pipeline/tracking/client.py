@@ -10,7 +10,7 @@ from typing import Any
 
 import filelock
 
-from pipeline.tracking import local, outbox, store
+from pipeline.tracking import local, outbox, server, store
 from pipeline.tracking.gc_paused import gc_paused
 from pipeline.tracking.outbox import PendingRun
 
@@ -21,6 +21,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # each run's address, several lines
 
 import mlflow
+import mlflow.store.db.utils
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param
 from mlflow.exceptions import MlflowException
@@ -31,9 +32,14 @@ EXPERIMENTS = store.EXPERIMENTS
 TRIALS = "convscope-trials"  # the one with a run for every trial, whichever studies it is of
 STUDIES = "convscope-studies"  # the one with a run for every result of a study
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
+# the package on PyPI that has a database's driver, where it is called otherwise than the module
+DRIVERS = {"MySQLdb": "mysqlclient", "mysql": "mysql-connector-python", "psycopg": "psycopg[binary]",
+           "psycopg2": "psycopg2-binary"}  # fmt: skip
 # what a store that answers says of a run that it will never take, one that somebody deleted, say
 REFUSALS = ("INVALID_PARAMETER_VALUE", "INVALID_STATE")
 
+# a database out of reach costs 102 s of silent retries by default
+mlflow.store.db.utils.MAX_RETRY_COUNT = 2
 # each table that it creates is no news, and what it cannot do it raises, too
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
@@ -41,8 +47,9 @@ logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 def connect() -> MlflowClient:
     """Return a client of the store, which is made with its two experiments where it does not exist yet.
 
-    Raises StoreError within seconds when the store is out of reach.
+    Raises StoreError within seconds when the store is out of reach, or the driver of its database is not installed.
     """
+    store.check_address()
     place = store.uri()
     try:
         if store.is_local():
@@ -51,10 +58,23 @@ def connect() -> MlflowClient:
                 _create(store.database())
                 local.follow_the_project()
                 client = _with_experiments(place)
+        elif store.is_database():
+            with store.lock():  # making its tables is not safe either
+                client = _with_experiments(place)
         else:
+            if store.is_server():
+                server.check()
             client = _with_experiments(place)
+    except ImportError as error:
+        module = (error.name or "psycopg").partition(".")[0]  # which gives no name when only a part of it is there
+        raise store.StoreError(
+            f"MLFLOW_TRACKING_URI is {store.name()}, and the driver {module} is not installed: "
+            f'add "{DRIVERS.get(module, module)}" to `dependencies` in pyproject.toml, then `make lock` and `make`'
+        ) from None
     except STORE_ERRORS as error:
-        raise store.out_of_reach(error, "" if store.is_local() else store.START_IT) from None
+        if store.is_server():
+            raise server.out_of_reach(error) from None
+        raise store.out_of_reach(error, "" if store.is_local() else store.NAME_IT) from None
     mlflow.set_tracking_uri(place)
     return client
 
@@ -150,7 +170,7 @@ def home(client: MlflowClient, name: str) -> str:
     """Return the id of an MLflow experiment, which is made where it does not exist yet, and restored where deleted."""
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
-        place = str(store.artifacts() / name) if store.is_local() else None
+        place = str(store.artifacts() / name) if store.is_database() else None  # MLflow's default: wherever we work
         try:
             return str(client.create_experiment(name, artifact_location=place))
         except MlflowException:

@@ -16,7 +16,7 @@ from pipeline.config import params
 from pipeline.config.errors import UserError
 from pipeline.config.repository import code_tags
 from pipeline.config.sections import Params
-from pipeline.tracking import lineage, local, store
+from pipeline.tracking import lineage, local, server, store
 from pipeline.tracking.outbox import PendingRun
 from pipeline.tracking.run import StageRun, load_client
 
@@ -67,10 +67,11 @@ def stage_run(name: str, settings: Params) -> Iterator[StageRun]:
     for path in declared.inputs:
         if not path.exists():
             raise UserError(f"{name}: {path} is missing; `dvc repro` makes it, or `dvc checkout` brings it back")
+    store.check_address()
     if store.is_local():
         local.check()
     elif store.is_server():
-        store.check_server()
+        server.check()
     else:
         load_client().connect()
     pending = PendingRun(

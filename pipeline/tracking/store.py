@@ -7,10 +7,7 @@ import hashlib
 import os
 import shutil
 import socket
-import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
 import filelock
@@ -21,7 +18,8 @@ from pipeline.config.repository import root
 
 TIMEOUT = 4  # seconds that a server may take to answer
 EXPERIMENTS = "convscope"  # the MLflow experiment with one complete run for every experiment
-START_IT = "start it, or unset MLFLOW_TRACKING_URI to use mlflow.db"
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # those that MLflow knows
+NAME_IT = "see that MLFLOW_TRACKING_URI names it rightly, or unset it to use mlflow.db"
 
 
 def database() -> Path:
@@ -30,9 +28,32 @@ def database() -> Path:
 
 
 def uri() -> str:
-    """Return MLFLOW_TRACKING_URI, from the environment or .env, or else the repository's own database."""
+    """Return MLFLOW_TRACKING_URI, from the environment or .env, or else the repository's own database.
+
+    A relative path is the project's, not the working directory's: a queued run works in a temporary clone.
+    """
     load_dotenv(root() / ".env")
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database()}"
+    address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{database().name}"
+    dialect, found, path = address.partition(":///")
+    if dialect.startswith("sqlite") and found and path and path[0] not in "/:":
+        return f"{dialect}:///{os.path.normpath(root() / path)}"
+    return address
+
+
+def check_address() -> None:
+    """Raise StoreError where the store's address is none that lasts, or leads MLflow elsewhere than it says."""
+    address = uri()
+    lasts = "://" in address or address.startswith("databricks")
+    if not lasts or address.startswith("file:") or address.rstrip("/") == "sqlite:" or ":memory:" in address:
+        raise StoreError(
+            f"MLFLOW_TRACKING_URI is {address.rpartition('@')[2]}, neither a server nor a database that lasts (MLflow "
+            "3 takes no folder): unset it to use mlflow.db, or name one, http://host:5000 or sqlite:///runs.db, say"
+        )
+    if is_database() and ("?" in str(root()) or urllib.parse.unquote(str(root())) != str(root())):
+        raise StoreError(
+            f"{root()}: MLflow takes a ? and a % before two hexadecimal digits in a folder's name for another place; "
+            "rename the folder, or let MLFLOW_TRACKING_URI name a server"
+        )
 
 
 def name() -> str:
@@ -72,26 +93,18 @@ def remembered() -> str:
 
 
 def artifacts() -> Path:
-    """Return the folder of the local store's artifacts."""
+    """Return the folder of the artifacts of a store that is a database."""
     return root() / "mlartifacts"
+
+
+def is_database() -> bool:
+    """Tell whether the store is a database, whose artifacts then lie in the project."""
+    return uri().startswith(DATABASES)
 
 
 def is_server() -> bool:
     """Tell whether the store is an MLflow server."""
     return uri().startswith(("http://", "https://"))
-
-
-def check_server() -> None:
-    """Raise StoreError within seconds when the server does not answer; what it answers is the client's business."""
-    try:
-        # nothing secret is sent, and a certificate that MLflow is told to accept must not stop us
-        context = ssl._create_unverified_context()
-        urllib.request.urlopen(f"{name().rstrip('/')}/health", timeout=TIMEOUT, context=context).close()
-    except urllib.error.HTTPError as error:
-        if error.code >= 500:
-            raise out_of_reach(error, START_IT) from None
-    except (OSError, ValueError) as error:
-        raise out_of_reach(error, START_IT) from None
 
 
 class StoreError(UserError):

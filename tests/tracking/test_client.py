@@ -13,6 +13,9 @@ from mlflow import MlflowClient
 from support.clones import PROJECT
 from support.processes import wait_for
 
+from pipeline.config.errors import UserError
+from pipeline.tracking import client as tracking_client
+
 WRITE = """
 from mlflow.entities import Metric
 from pipeline.tracking import client as tracking_client
@@ -88,3 +91,25 @@ except errors.UserError as error:
     assert message.startswith(f"the MLflow store {uri} is out of reach: ")
     assert float(seconds) < 10
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("scheme", "module", "package"),
+    [
+        ("postgresql", "psycopg", r"psycopg\[binary\]"),
+        ("postgresql+psycopg2", "psycopg2", "psycopg2-binary"),
+        ("mysql", "MySQLdb", "mysqlclient"),
+        ("mysql+pymysql", "pymysql", "pymysql"),
+    ],
+)
+def test_a_database_without_its_driver_is_told_with_the_package_that_has_it(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, module: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed, wherever it is
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}://me:s3cret@127.0.0.1/runs")
+    with pytest.raises(UserError, match=f'add "{package}" to `dependencies`') as told:
+        tracking_client.connect()
+    said = f"MLFLOW_TRACKING_URI is {scheme}://127.0.0.1/runs, and the driver {module} is not installed: "
+    assert str(told.value).startswith(said)
+    assert "\n" not in str(told.value)
+    assert "s3cret" not in str(told.value)

@@ -1,12 +1,8 @@
-import http.server
 import os
+import re
 import shutil
-import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -30,51 +26,60 @@ def test_a_tracking_uri_in_the_env_file_is_used_and_the_environment_goes_before_
     assert store.uri() == "http://127.0.0.1:8888"
 
 
-@pytest.fixture
-def silent_server() -> Iterator[str]:
-    """The address of a server that accepts and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-class Answering(http.server.BaseHTTPRequestHandler):
-    """A server that answers everything with one status."""
-
-    status = 200
-
-    def do_GET(self) -> None:
-        self.send_response(self.status)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.mark.parametrize(("status", "reached"), [(200, True), (401, True), (404, True), (500, False), (503, False)])
-def test_a_server_that_answers_is_reached_unless_it_says_that_it_is_broken(
-    status: int, reached: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("address", "path", "own"),
+    [
+        ("sqlite:///mlflow.db", "project/mlflow.db", True),
+        ("sqlite:///./mlflow.db", "project/mlflow.db", True),
+        ("sqlite:///../project/mlflow.db", "project/mlflow.db", True),
+        ("sqlite:///runs/all.db", "project/runs/all.db", False),
+        ("sqlite:///../all.db", "all.db", False),
+        ("sqlite:////srv/mlflow.db", "/srv/mlflow.db", False),
+    ],
+)
+def test_a_relative_address_is_the_projects_wherever_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, path: str, own: bool
 ) -> None:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with http.server.HTTPServer(("127.0.0.1", 0), type("One", (Answering,), {"status": status})) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}/")
-        assert store.is_server()
-        with nullcontext() if reached else pytest.raises(UserError, match=f"out of reach: HTTP Error {status}"):
-            store.check_server()
-        thread.join()
+    (tmp_path / "project").mkdir()
+    (tmp_path / "clone").mkdir()
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "project"))  # as in a queued run
+    monkeypatch.chdir(tmp_path / "clone")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert store.uri() == f"sqlite:///{tmp_path / path}"
+    assert store.is_local() is own
+    assert store.is_database()
+    store.check_address()
 
 
-def test_a_server_that_is_silent_or_not_there_is_told_within_seconds(
-    silent_server: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "address",
+    ["mlruns", "./mlruns", "/srv/mlruns", "file:./mlruns", "file:///srv/mlruns", "me:s3cret@host:5000", "sqlite://",
+     "sqlite:///", "sqlite:///:memory:"],
+)  # fmt: skip
+def test_an_address_that_is_no_lasting_store_is_told_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    for uri in (silent_server, "http://127.0.0.1:9"):
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        started = time.monotonic()
-        with pytest.raises(UserError, match=rf"{uri} is out of reach: .*; start it, or unset MLFLOW_TRACKING_URI"):
-            store.check_server()
-        assert time.monotonic() - started < 6
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    shown = re.escape(address.removeprefix("me:s3cret@"))
+    with pytest.raises(
+        UserError, match=rf"MLFLOW_TRACKING_URI is {shown}, neither .*: unset it to use mlflow\.db"
+    ) as told:
+        store.check_address()
+    assert "s3cret" not in str(told.value)
+    assert "start it" not in str(told.value)
+
+
+@pytest.mark.parametrize(("name", "taken"), [("a%2Fb", 0), ("a%41", 0), ("a?b", 0), ("100% ü#", 1), ("a@b:c", 1)])
+def test_a_folder_whose_name_mlflow_reads_as_another_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, taken: bool
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / name))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with nullcontext() if taken else pytest.raises(UserError, match=r"rename the folder"):
+        store.check_address()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    store.check_address()  # nothing of the store lies in the project
+    assert list(tmp_path.iterdir()) == []
 
 
 WRITE = """
@@ -140,6 +145,16 @@ def test_an_empty_database_is_filled(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").touch()
     write(tmp_path, "first")
     assert said(tmp_path) == {"first"}
+
+
+@pytest.mark.slow
+def test_another_database_of_the_project_keeps_its_artifacts_there_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs.db")
+    write(tmp_path, "kept")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlartifacts", "mlflow.db.lock", "runs.db"]
+    assert [path.read_text() for path in tmp_path.glob("mlartifacts/convscope/*/artifacts/said.txt")] == ["kept"]
 
 
 @pytest.mark.slow
