@@ -141,7 +141,7 @@ def _take_pictures_or_tables(
         of_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
         test = np.sort(np.concatenate([rows[: max(1, round(len(rows) * TEST_SHARE))] for rows in of_class]))
         raw.notes.append(
-            f"no test images come along: {len(test):,} of {len(labels):,}, drawn from each class by seed {SEED}"
+            f"no test images come along: {len(test):,} of {len(labels):,}, drawn from each class by seed {SEED}, test"
         )
     for kind in ("images", "labels"):
         array = raw.arrays["train", kind][order]

@@ -31,8 +31,8 @@ def read_table(path: str, content: bytes) -> tuple[NDArray[Any], NDArray[Any] | 
     try:
         text = uncompressed(path, content)
         first = pd.read_csv(io.BytesIO(text), nrows=1, header=None, dtype=str)
-        named = not first.iloc[0].str.fullmatch(r"-?[\d.]+").all()
-        dtype = {"label": str} if named else {0: str}
+        named = (~first.iloc[0].str.fullmatch(r"-?[\d.]+")).sum() > 1  # one alone is a label that is a word
+        dtype = {"label": str} if named else None
         table = pd.read_csv(io.BytesIO(text), header=0 if named else None, dtype=dtype, keep_default_na=False)
     except Exception as error:  # whatever a damaged table makes its reader raise
         raise UserError(f"{path} is not readable as a table: {brief(error)}") from None
@@ -43,8 +43,10 @@ def read_table(path: str, content: bytes) -> tuple[NDArray[Any], NDArray[Any] | 
         raise UserError(f"{path}: {columns} columns; needed are a label and the pixels of a square image, as 785")
     labels: NDArray[Any] | None = None
     if labelled:
-        column = table["label"] if "label" in table else table.iloc[:, 0]
-        labels = column.to_numpy(str)
+        # without a name it is the first column, as Kaggle has it, or the last, where the first never changes
+        first_varies = (table.iloc[:, 0] != table.iloc[0, 0]).any()
+        column = table["label"] if "label" in table else table.iloc[:, 0 if first_varies else -1]
+        labels = column.astype(str).to_numpy(str)
         table = table.drop(columns=column.name)
     wrong = [str(name) for name in table if table[name].dtype.kind not in "iuf"]
     if wrong:

@@ -57,6 +57,16 @@ def test_labels_that_are_words_stay_words():
     assert set(found[0]["train", "labels"]) == set(words)
 
 
+def test_a_label_without_a_name_may_stand_last_as_in_scikit_learns_digits():
+    rows = np.c_[TRAIN.images.reshape(70, 784), TRAIN.labels]
+    rows[:, 0] = 0
+    content = "\n".join(",".join(map(str, row)) for row in rows).encode()
+    found = tables.read({"digits.csv": lambda: content})
+    assert found is not None
+    np.testing.assert_array_equal(found[0]["", "labels"], TRAIN.labels)
+    np.testing.assert_array_equal(found[0]["", "images"].reshape(70, 784), rows[:, :-1])
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
