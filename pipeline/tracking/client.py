@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -54,23 +54,18 @@ def connect() -> MlflowClient:
     try:
         if store.is_local():
             local.check()
-            with store.lock(), gc_paused():  # MLflow loads SQLAlchemy here
+        if store.is_server():
+            server.check()
+        # making tables is not safe; MLflow loads SQLAlchemy here
+        with store.lock() if store.is_database() else nullcontext(), gc_paused():
+            if store.is_local():
                 _create(store.database())
                 local.follow_the_project()
-                client = _with_experiments(place)
-        elif store.is_database():
-            with store.lock():  # making its tables is not safe either
-                client = _with_experiments(place)
-        else:
-            if store.is_server():
-                server.check()
             client = _with_experiments(place)
     except ImportError as error:
         module = (error.name or "psycopg").partition(".")[0]  # which gives no name when only a part of it is there
-        raise store.StoreError(
-            f"MLFLOW_TRACKING_URI is {store.name()}, and the driver {module} is not installed: "
-            f'add "{DRIVERS.get(module, module)}" to `dependencies` in pyproject.toml, then `make lock` and `make`'
-        ) from None
+        package = DRIVERS.get(module, module)
+        raise store.not_installed(f"MLFLOW_TRACKING_URI is {store.name()}, and the driver {module}", package) from None
     except STORE_ERRORS as error:
         if store.is_server():
             raise server.out_of_reach(error) from None

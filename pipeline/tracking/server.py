@@ -143,10 +143,8 @@ def _check_artifacts(location: str) -> None:
         try:
             importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            raise StoreError(
-                f"the MLflow store {store.name()} keeps artifacts in {location}, and {package} is not installed: "
-                f'add "{package}" to `dependencies` in pyproject.toml, then `make lock` and `make`'
-            ) from None
+            what = f"the MLflow store {store.name()} keeps artifacts in {location}, and {package}"
+            raise store.not_installed(what, package) from None
     if scheme not in ("", "file") or not path:
         return
     place = Path(urllib.parse.unquote(path))

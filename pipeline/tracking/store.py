@@ -118,6 +118,13 @@ def out_of_reach(error: BaseException, advice: str) -> StoreError:
     )
 
 
+def not_installed(what: str, package: str) -> StoreError:
+    """Return what is said where the store needs a package that is not there."""
+    return StoreError(
+        f'{what} is not installed: add "{package}" to `dependencies` in pyproject.toml, then `make lock` and `make`'
+    )
+
+
 def lock() -> filelock.FileLock:
     """Return the lock under which this repository's processes make the store and publish."""
     return filelock.FileLock(root() / "mlflow.db.lock")

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,3 +114,15 @@ def test_a_database_without_its_driver_is_told_with_the_package_that_has_it(
     assert str(told.value).startswith(said)
     assert "\n" not in str(told.value)
     assert "s3cret" not in str(told.value)
+
+
+def test_a_database_that_cannot_be_opened_is_told_within_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs.db").mkdir()
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///runs.db")
+    started = time.monotonic()
+    with pytest.raises(UserError, match=r"unable to open database file; see that MLFLOW_TRACKING_URI names it"):
+        tracking_client.connect()
+    assert time.monotonic() - started < 5  # MLflow's own retries take 102 s
