@@ -19,11 +19,11 @@ from pipeline.tracking import store
 
 VIEW = "convscope"
 PAUSE = 0.3  # seconds between two looks whether the server answers
-METRICS = ["test_accuracy", "test_loss", "val_accuracy", "val_loss", "accuracy", "loss", "misclassification_auroc"]
+METRICS = ["test_accuracy"]  # MLflow puts metrics before settings, and with more of them these are out of sight
 
 
 def columns(client: MlflowClient, experiment: str) -> list[str]:
-    """Return the table's columns: the headline metrics, and the settings in which the runs differ."""
+    """Return the table's columns: the score, and the settings in which the runs differ."""
     runs = client.search_runs([experiment])
     settings = sorted({key for run in runs for key in run.data.params})
     differing = [key for key in settings if len({run.data.params.get(key) for run in runs}) > 1]

@@ -33,7 +33,7 @@ def address(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         )  # fmt: skip
     wait_for(lambda: "The runs: " in log.read_text())
     assert answers(port)  # it says so no sooner
-    yield log.read_text().splitlines()[0].removeprefix("The runs: ")
+    yield log.read_text().split("The runs: ")[1].split()[0]
     stop(server)
 
 
@@ -54,7 +54,7 @@ def test_ctrl_c_ends_the_server_with_the_command(finished: Clone) -> None:
     )  # fmt: skip
     assert process.stdout is not None
     assert "whoever reaches this machine may read, change and delete runs" in process.stdout.readline()
-    assert process.stdout.readline().startswith(f"The runs: http://127.0.0.1:{port}/")
+    assert f"The runs: http://127.0.0.1:{port}/" in next(line for line in process.stdout if "The runs" in line)
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 0
@@ -64,15 +64,17 @@ def test_ctrl_c_ends_the_server_with_the_command(finished: Clone) -> None:
 @pytest.fixture
 def page(address: str) -> Iterator[Page]:
     """The table of runs as it opens."""
-    with opened(address, viewport={"width": 2200, "height": 1000}) as page:
+    with opened(address, viewport={"width": 1280, "height": 800}) as page:
         page.set_default_timeout(60_000)
         expect.set_options(timeout=60_000)
         yield page
 
 
-def test_the_table_opens_with_the_metrics_and_the_settings_that_differ(page: Page) -> None:
-    for column in ("error_analysis.seed", "test_accuracy", "test_loss", "val_accuracy", "val_loss"):
-        expect(page.get_by_role("columnheader", name=column, exact=True).first).to_be_visible()
+def test_the_table_opens_with_the_score_and_the_settings_that_differ(page: Page) -> None:
+    for column in ("error_analysis.seed", "test_accuracy"):
+        header = page.get_by_role("columnheader", name=column, exact=True).first
+        expect(header).to_be_visible()
+        expect(header).to_be_in_viewport(ratio=0.9)
     for row in ("error_analysis.seed=1", "error_analysis.seed=2"):
         expect(page.get_by_role("link", name=row).first).to_be_visible()
 
