@@ -3,6 +3,7 @@
 MLflow itself gives `latest`, and allows nobody else to set it.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -20,6 +21,8 @@ LATEST, CHAMPION = "latest", "champion"
 PAGE = 1000  # versions of one content, or of one run, that are looked at
 # what a server says that has no registry
 ABSENT = ("ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED", "FEATURE_DISABLED", "PERMISSION_DENIED")
+
+logging.getLogger("mlflow.store.model_registry").setLevel(logging.WARNING)  # that it waits for a version is no news
 
 
 class NoRegistryError(UserError):

@@ -182,7 +182,8 @@ def test_four_clones_that_publish_to_one_server_at_once_leave_one_run_and_one_mo
             assert models(finished, uri) == [row.outputs.model_outputs[0].model_id]
             client = client_of(finished, uri)
             (version,) = client.search_model_versions("name = 'convscope'")
-            assert (version.run_id, version.model_id) == (row.info.run_id, row.outputs.model_outputs[0].model_id)
+            model = f"models:/{row.outputs.model_outputs[0].model_id}"
+            assert (version.run_id, version.source) == (row.info.run_id, model)
             client.delete_logged_model(row.outputs.model_outputs[0].model_id)
             client.delete_run(row.info.run_id)
     finally:
