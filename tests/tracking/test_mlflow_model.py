@@ -171,6 +171,6 @@ def test_a_publish_killed_before_its_model_was_registered_is_mended_by_the_next(
 @pytest.mark.slow
 def test_dvc_gets_the_network_by_the_name_that_a_git_tag_gives_it(finished: Clone, tmp_path: Path) -> None:
     clone = copy_of(finished, tmp_path / "convscope")
-    clone.run("git", "tag", "convscope@v1.0.0")
+    clone.run("git", "tag", "--annotate", "--message", "first", "convscope@v1.0.0")
     clone.run("dvc", "artifacts", "get", str(clone.folder), "convscope", "--out", str(tmp_path / "got.keras"))
     assert (tmp_path / "got.keras").read_bytes() == (clone.folder / "models/model.keras").read_bytes()
