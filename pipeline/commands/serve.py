@@ -1,6 +1,7 @@
 """Serve the chosen model over HTTP, `champion` or else the newest one, and show how to ask it."""
 
 import argparse
+import contextlib
 import os
 import shlex
 import socket
@@ -84,10 +85,9 @@ def main() -> None:
     request = ["curl", address, "-H", "Content-Type: application/json", "-d", f"@{digit}"]
     server = Announced(uvicorn.Config(scoring_server.init(model), log_level="warning"))
     server.announcement = f"serve: {name}. Ask it, Ctrl-C ends it:\n  {shlex.join(request)}"
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn passes it on, or not
         server.run(sockets=[place])
-    except KeyboardInterrupt:
-        print("serve: ended")
+    print("serve: ended")
 
 
 if __name__ == "__main__":

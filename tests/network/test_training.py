@@ -277,7 +277,7 @@ drawn_training = drawn(
 
 @pytest.mark.slow
 @given(drawn_layers, drawn_training, sizes, st.integers(2, 12))
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 def test_any_valid_settings_train_a_step_and_give_probabilities_or_are_refused_by_name(layers, learning, size, classes):
     keras.backend.clear_session()
     random = np.random.default_rng(0)

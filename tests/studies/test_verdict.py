@@ -1,6 +1,7 @@
 """What is said of a difference, and how often it is wrong."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -14,6 +15,14 @@ from pipeline.studies.verdict import Comparison, Verdict, judge
 
 Array = NDArray[np.float64]
 K = 12
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_garbage_collection() -> Iterator[None]:
+    """statsmodels' multipletests asks for one each time: 40 ms, half a second beside all that other tests loaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gc.collect", lambda: 0)
+        yield
 
 
 def comparison(differences: Array, **changes: object) -> Comparison:
@@ -135,10 +144,7 @@ def test_the_order_of_variants_and_of_images_changes_nothing() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("variants", "studies"), [(1, 600), (8, 150)])
-def test_the_whole_procedure_gives_at_most_5_percent_false_alarms(
-    variants: int, studies: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels' multipletests asks for it each time: 40 ms and more
+def test_the_whole_procedure_gives_at_most_5_percent_false_alarms(variants: int, studies: int) -> None:
     random = np.random.default_rng(2)
     alarms, seeds = 0, 9  # the least for eight variants; each more doubles the flips
     for _ in range(studies):

@@ -166,7 +166,7 @@ def test_four_clones_that_publish_to_one_server_at_once_leave_one_run_and_one_mo
     server = serve(tmp_path, port)
     uri = f"http://127.0.0.1:{port}"
     try:
-        for _round in range(3):
+        for _round in range(2):
             processes = [
                 subprocess.Popen(
                     PUBLISH, cwd=clone.folder, env=clone.environment(MLFLOW_TRACKING_URI=uri), text=True,
