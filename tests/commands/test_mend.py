@@ -15,7 +15,8 @@ MEND = [sys.executable, "-m", "pipeline.commands.mend"]
 
 def mend(folder: Path) -> str:
     """What the command says of a project in a folder."""
-    environment = os.environ | {"DVC_ROOT": str(folder)}
+    kept = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}  # MLflow sets it
+    environment = kept | {"DVC_ROOT": str(folder)}
     return subprocess.run(MEND, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True).stdout
 
 
