@@ -1,6 +1,5 @@
 """fetch: the four IDX files of the data set, from the first source that has them, byte for byte the canonical ones."""
 
-import hashlib
 from pathlib import Path
 
 from pipeline.config import paths, repository
@@ -8,6 +7,7 @@ from pipeline.config.errors import UserError
 from pipeline.config.sections import Fetch
 from pipeline.data import files
 from pipeline.sources import datasets, mirrors, places, reader
+from pipeline.tracking import lineage
 from pipeline.tracking.stage import stage
 
 OWN = ("scale", "grey", "size")  # settings that only data of one's own may need
@@ -39,8 +39,7 @@ def check_overwritten(path: Path, content: bytes) -> None:
         return
     from dvc.repo import Repo  # takes a second to load
 
-    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    if not Repo(str(repository.root())).cache.local.exists(md5):
+    if not Repo(str(repository.root())).cache.local.exists(lineage.dvc_hash(path)):
         raise UserError(f"{path}: is in the way, and not the pipeline's; move it to another folder, or remove it")
 
 

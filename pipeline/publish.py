@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.config import paths
 from pipeline.data import files
 from pipeline.network import served
-from pipeline.tracking import client, experiment, publication, registry, single
+from pipeline.tracking import client, delivery, experiment, publication, registry, single
 from pipeline.tracking import store as tracking_store
 from pipeline.tracking.stage import stage
 
@@ -17,7 +17,9 @@ def main() -> None:
         content = experiment.read(run.params)
         with client.store_errors():
             store = client.connect()
-            if stopped := client.flush(store):  # the runs of the stages before, so that the complete one can name them
+            if stopped := delivery.flush(
+                store
+            ):  # the runs of the stages before, so that the complete one can name them
                 raise stopped
             published, done = publication.publish(store, content, Path(served.__file__))
             place = f"runs:/{published.info.run_id}/model"

@@ -11,6 +11,7 @@ from unittest import mock
 
 import pytest
 import yaml
+from mlflow import MlflowClient
 from support import studied
 from support.clones import ARTICLE_YAML, PROJECT, SMALL, Clone, commit
 from support.synthetic import synthetic_digits, write_idx
@@ -96,3 +97,19 @@ def answered(make_clone: Callable[[], Clone]) -> Clone:
     studied.only(clone)
     clone.run("python", "-m", "pipeline.commands.study", "tiny")
     return clone
+
+
+@pytest.fixture(scope="session")
+def without_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with prepared data whose store has no run; tests only copy it."""
+    from support import registered  # loads Keras
+
+    return registered.project(tmp_path_factory.mktemp("without_runs"))
+
+
+@pytest.fixture
+def client(without_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
+    """The store of a copy of it, in which the test is."""
+    from support import registered  # loads Keras
+
+    return registered.connect(without_runs, tmp_path, monkeypatch)

@@ -3,7 +3,6 @@
 import argparse
 import fcntl
 import fnmatch
-import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -54,7 +53,7 @@ def check() -> None:
     for key, value in (("dataset", fetch.dataset), ("source", fetch.source)):
         if value is None:
             continue
-        place = Path(os.path.expanduser(value)).resolve()  # noqa: PTH111, since Path's raises for ~nobody
+        place = places.resolve(value).resolve()
         for folder in [*WRITTEN, "data/raw"]:
             if place.exists() and place.is_relative_to(Path(folder).resolve()):
                 problems.append(
@@ -73,7 +72,7 @@ def main() -> None:
     except UserError as error:
         raise SystemExit(str(error)) from None
     dataset = params.load().fetch.dataset
-    if places.has_changed(places.place_of("dataset", dataset)):
+    if places.has_changed(places.resolve(dataset)):
         print(f"guard: {dataset} has changed since it was read: fetch reads it again", flush=True)
         raise SystemExit(subprocess.run(["dvc", "repro", "--force", "--single-item", "fetch"]).returncode)
 

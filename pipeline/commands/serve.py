@@ -15,7 +15,7 @@ from pipeline.config.repository import root
 from pipeline.data import files
 from pipeline.network import backend  # noqa: F401 # before the model loads Keras, so that it is quiet
 from pipeline.tracking import client as tracking_client
-from pipeline.tracking import registry
+from pipeline.tracking import ports, registry
 
 HOST = "127.0.0.1"
 
@@ -29,21 +29,6 @@ class Announced(uvicorn.Server):
         """Start, and say it."""
         await super().startup(sockets)
         print(self.announcement, flush=True)
-
-
-def bound(port: int) -> socket.socket:
-    """Return a socket with this port of the machine, on which nothing answers before the server does.
-
-    Raises UserError when another process has the port.
-    """
-    place = socket.socket()
-    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # of a server that ended a moment ago
-    try:
-        place.bind((HOST, port))
-    except (OSError, OverflowError) as error:
-        place.close()
-        raise UserError(f"serve: port {port} cannot be had: {error}; name another: make serve PORT=5002") from None
-    return place
 
 
 def load() -> tuple[PyFuncModel, str]:
@@ -75,7 +60,7 @@ def main() -> None:
     port = parser.parse_args().port
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     try:
-        place = bound(port)
+        place = ports.bound("serve", HOST, port)
         model, name = load()
     except UserError as error:
         raise SystemExit(str(error)) from None

@@ -5,7 +5,6 @@ import base64
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.request
@@ -15,7 +14,7 @@ from mlflow import MlflowClient
 
 from pipeline.config.errors import UserError
 from pipeline.tracking import client as tracking_client
-from pipeline.tracking import store
+from pipeline.tracking import delivery, ports, store
 
 VIEW = "convscope"
 PAUSE = 0.3  # seconds between two looks whether the server answers
@@ -45,16 +44,6 @@ def save_view(client: MlflowClient, experiment: str) -> None:
     }
     text = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
     client.set_experiment_tag(experiment, f"mlflow.sharedViewState.{VIEW}", f"deflate;{text}")
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise UserError when another process has the port, whose page would be taken for ours."""
-    try:
-        with socket.socket() as place:
-            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # of a server that ended a moment ago
-            place.bind((host, port))
-    except (OSError, OverflowError) as error:
-        raise UserError(f"ui: port {port} of {host} cannot be had: {error}; name another: make ui PORT=5001") from None
 
 
 def serve(host: str, port: int, page: str) -> int:
@@ -90,10 +79,10 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         if not store.is_server():
-            check_port(arguments.host, arguments.port)
+            ports.bound("ui", arguments.host, arguments.port).close()  # else its page would be taken for ours
         with tracking_client.store_errors():
             client = tracking_client.connect()
-            stopped = tracking_client.flush(client)
+            stopped = delivery.flush(client)
             experiment = client.get_experiment_by_name(tracking_client.EXPERIMENTS).experiment_id
             save_view(client, experiment)
     except UserError as error:

@@ -4,7 +4,7 @@ import gzip
 import io
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,12 @@ LIMIT = 600_000_000  # bytes of one file, unpacked: EMNIST's largest has 548 mil
 DEPTH = 4  # archives in archives
 SUFFIXES = (".zip", ".npz", ".whl", ".deb", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
+Contents = Mapping[str, Callable[[], bytes]]  # how to read each file, by its path in the place
 Members = Iterator[tuple[str, Callable[[], bytes]]]
 
 
 @contextmanager
-def opened(place: Path) -> Iterator[dict[str, Callable[[], bytes]]]:
+def opened(place: Path) -> Iterator[Contents]:
     """Give how to read each file in a folder or an archive, by its path there; or the one file.
 
     Archives in it are opened. Raises UserError where `place` is not there, or damaged.

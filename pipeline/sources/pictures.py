@@ -2,7 +2,6 @@
 
 import io
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -10,15 +9,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from pipeline.config.errors import UserError
+from pipeline.sources.archives import Contents, brief
+from pipeline.sources.arrays import PARTS
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
-PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
-PARTS |= dict.fromkeys(["val", "valid", "validation"], "validation")
+PART_OF = {word: part for part, words in PARTS.items() for word in words}
 LARGEST = 4096 * 4096  # pixels of one picture: a few bytes may claim any number
-Members = Mapping[str, Callable[[], bytes]]
 
 
-def by_part(members: Members) -> dict[tuple[str, str], dict[str, list[str]]]:
+def by_part(members: Contents) -> dict[tuple[str, str], dict[str, list[str]]]:
     """Return the paths of pictures by where their data set lies and part, by class; a part is "" where none is named.
 
     A class is the folder that a picture lies in, a part the folder around it.
@@ -28,7 +27,7 @@ def by_part(members: Members) -> dict[tuple[str, str], dict[str, list[str]]]:
         pure = PurePosixPath(path)
         if pure.suffix.lower() in SUFFIXES and not pure.name.startswith(".") and len(pure.parts) > 1:
             *outer, name = pure.parts[:-1]
-            part = PARTS.get(outer[-1].lower(), "") if outer else ""
+            part = PART_OF.get(outer[-1].lower(), "") if outer else ""
             root = "/".join(outer[:-1] if part else outer)
             found[root, part][name].append(path)
     return found
@@ -57,8 +56,7 @@ def read_picture(path: str, content: bytes, grey: bool) -> Image.Image:
     except UserError:
         raise
     except Exception as error:  # whatever a damaged picture makes its reader raise
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{path} is not readable as a picture: {reason}") from None
+        raise UserError(f"{path} is not readable as a picture: {brief(error)}") from None
 
 
 def fitted(picture: Image.Image, size: tuple[int, int] | None) -> NDArray[np.uint8]:
@@ -69,7 +67,7 @@ def fitted(picture: Image.Image, size: tuple[int, int] | None) -> NDArray[np.uin
 
 
 def read(
-    members: Members, grey: bool, size: tuple[int, int] | None
+    members: Contents, grey: bool, size: tuple[int, int] | None
 ) -> tuple[dict[tuple[str, str], NDArray[np.uint8]], list[str]] | None:
     """Return images and labels by part and kind, part "" where there is one tree, and the classes; None without any.
 

@@ -9,12 +9,14 @@ from pipeline.config import paths, repository
 from pipeline.config.errors import UserError
 
 
-def place_of(key: str, value: str) -> Path:
-    """Return the place that a setting names: a home's by ~, else seen from the project, also in a queued run.
+def resolve(value: str) -> Path:
+    """Return the place that a setting names: a home's by ~, else seen from the project, also in a queued run."""
+    return repository.root() / os.path.expanduser(value)  # noqa: PTH111, since Path's raises for ~nobody
 
-    Raises UserError where fetch itself writes there.
-    """
-    place = repository.root() / os.path.expanduser(value)  # noqa: PTH111, since Path's raises for ~nobody
+
+def place_of(key: str, value: str) -> Path:
+    """Return the place that a setting names. Raises UserError where fetch itself writes there."""
+    place = resolve(value)
     if place.resolve().is_relative_to(paths.RAW.resolve()):
         raise UserError(
             f"params.yaml: fetch.{key}: found {value}, where fetch itself writes; move your files elsewhere"

@@ -117,9 +117,7 @@ def _take(raw: Raw, path: str, content: Callable[[], bytes]) -> None:
         raw.others.append(path)
 
 
-def _take_pictures_or_tables(
-    raw: Raw, members: dict[str, Callable[[], bytes]], grey: bool, size: tuple[int, int] | None
-) -> None:
+def _take_pictures_or_tables(raw: Raw, members: archives.Contents, grey: bool, size: tuple[int, int] | None) -> None:
     """Keep what tables of pixels or folders of pictures hold."""
     from pipeline.sources import pictures, tables  # load Pillow and pandas, which IDX files need not wait for
 

@@ -2,7 +2,6 @@
 
 import io
 import math
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config.errors import UserError
-from pipeline.sources.archives import brief, uncompressed
-
-Members = Mapping[str, Callable[[], bytes]]
+from pipeline.sources.archives import Contents, brief, uncompressed
 
 
 def part_of(path: str) -> str | None:
@@ -54,7 +51,7 @@ def read_table(path: str, content: bytes) -> tuple[NDArray[Any], NDArray[Any] | 
     return table.to_numpy().reshape(-1, side, side), labels
 
 
-def read(members: Members) -> tuple[dict[tuple[str, str], NDArray[Any]], list[str]] | None:
+def read(members: Contents) -> tuple[dict[tuple[str, str], NDArray[Any]], list[str]] | None:
     """Return images and labels by part and kind, part "" where there is one table, and notes; None without tables.
 
     A test table without labels is passed over. Raises UserError naming a table that does not fit, or two of one part.

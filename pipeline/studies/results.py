@@ -15,9 +15,10 @@ from pipeline.metrics.scores import SMALLEST
 from pipeline.studies import library, page, pictures, tables
 from pipeline.studies.measures import MEASURES
 from pipeline.studies.outcome import Outcome
+from pipeline.studies.references import against_itself, against_published
 from pipeline.studies.spec import FOLDER, Arm, Measured, Study
 from pipeline.studies.summary import summary
-from pipeline.studies.verdict import Comparison, against_itself, against_published, judge
+from pipeline.studies.verdict import Comparison, judge
 
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from pipeline.metrics.statistics import wilson_interval
 from pipeline.studies import intervals
@@ -81,47 +79,6 @@ def judge(comparisons: Sequence[Comparison]) -> list[Verdict]:
     return [_told(verdict) for verdict in verdicts]
 
 
-def against_itself(values: Array, better: str, worth: float, splits: int = 2000, seed: int = 0) -> dict[str, Any]:
-    """Return how often trials of one and the same setting (m,), split at random into pairs, give a false alarm."""
-    random = np.random.default_rng(seed)
-    pairs = len(values) // 2
-    halves = random.permuted(np.tile(values, (splits, 1)), axis=1)[:, : 2 * pairs]
-    differences = halves[:, :pairs] - halves[:, pairs:]
-    alarms = 0
-    for of_split in differences:
-        interval = intervals.for_these_images(of_split)
-        assert interval  # the file's check wants at least two pairs
-        word = _word(interval.low, interval.high, intervals.sign_flip_p(of_split), better, worth)
-        alarms += word not in (SAME, OPEN)
-    share = alarms / splits
-    error = float(np.sqrt(share * (1 - share) / splits))
-    return {
-        "splits": splits,
-        "pairs": pairs,
-        "trials": len(values),
-        "false_alarms": share,
-        "standard_error": error,
-        "largest_difference": float(np.abs(differences.mean(axis=1)).max()),
-        "sentence": f"{len(values)} trials of one setting, split {splits:,} times into {pairs} pairs: a difference is "
-        f"claimed in {100 * share:.1f} % of the splits (standard error {100 * error:.1f}), where there is none",
-    }
-
-
-def against_published(values: Array, published: float) -> dict[str, Any]:
-    """Return where a published value lies among those of the seeds (k,): Student's 95 % interval of one more run."""
-    spread = float(values.std(ddof=1))
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * spread * float(np.sqrt(1 + 1 / len(values)))
-    return {
-        "published": published,
-        "mean": float(values.mean()),
-        "sd": spread,
-        "low": float(values.mean() - half),
-        "high": float(values.mean() + half),
-        "below": int((values < published).sum()),
-        "seeds": len(values),
-    }
-
-
 def _measured(comparison: Comparison) -> Verdict:
     """Return all but what the other variants and the wording decide."""
     differences = comparison.differences
@@ -160,7 +117,7 @@ def _measured(comparison: Comparison) -> Verdict:
     )
 
 
-def _word(low: float, high: float, p: float, better: str, worth: float) -> str:
+def word_for(low: float, high: float, p: float, better: str, worth: float) -> str:
     """Return the first verdict that fits, for an interval in the measure's own unit and a corrected p.
 
     Equivalence by an interval inside a region: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15 (1987).
@@ -180,7 +137,7 @@ def _told(one: Verdict) -> Verdict:
     failures = f"; {one.failed} of its trials failed" if one.failed else ""
     if one.low is None or one.high is None or one.p_holm is None or one.difference is None:
         return replace(one, verdict=OPEN, sentence=f"{one.variant}: cannot tell, of {one.seeds} seeds{failures}")
-    word = _word(one.low, one.high, one.p_holm, one.better, one.worth)
+    word = word_for(one.low, one.high, one.p_holm, one.better, one.worth)
     measure = MEASURES[one.measure]
 
     def told(value: float, sign: str = "") -> str:

@@ -1,18 +1,14 @@
-"""Runs in MLflow: the store made safely and reached within seconds, and the outbox flushed into it."""
+"""The client of the MLflow store, which is made safely and reached within seconds."""
 
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import filelock
-
-from pipeline.tracking import local, outbox, server, store
+from pipeline.tracking import local, server, store
 from pipeline.tracking.gc_paused import gc_paused
-from pipeline.tracking.outbox import PendingRun
 
 # Set before MLflow loads: telemetry looks a host up in every process, and a store out of reach costs 247 s by default.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -23,7 +19,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # each 
 import mlflow
 import mlflow.store.db.utils
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, Metric, Param
+from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,11 +28,11 @@ EXPERIMENTS = store.EXPERIMENTS
 TRIALS = "convscope-trials"  # the one with a run for every trial, whichever studies it is of
 STUDIES = "convscope-studies"  # the one with a run for every result of a study
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
+# what a store that answers says of a run that it will never take, one that somebody deleted, say
+REFUSALS = ("INVALID_PARAMETER_VALUE", "INVALID_STATE")
 # the package on PyPI that has a database's driver, where it is called otherwise than the module
 DRIVERS = {"MySQLdb": "mysqlclient", "mysql": "mysql-connector-python", "psycopg": "psycopg[binary]",
            "psycopg2": "psycopg2-binary"}  # fmt: skip
-# what a store that answers says of a run that it will never take, one that somebody deleted, say
-REFUSALS = ("INVALID_PARAMETER_VALUE", "INVALID_STATE")
 
 # a database out of reach costs 102 s of silent retries by default
 mlflow.store.db.utils.MAX_RETRY_COUNT = 2
@@ -83,77 +79,6 @@ def store_errors() -> Iterator[None]:
         if isinstance(error, OSError) and error.filename:
             raise
         raise store.out_of_reach(error, "") from None
-
-
-def flush(client: MlflowClient) -> BaseException | None:
-    """Log every execution that is over and that the store does not have yet; return what stopped it, if anything.
-
-    What the store does not have yet goes on waiting.
-    """
-    with filelock.FileLock(outbox.place() / "lock"):
-        for pending in outbox.ended():
-            try:
-                deliver(client, pending)
-            except STORE_ERRORS as error:
-                if not isinstance(error, MlflowException) or error.error_code not in REFUSALS:
-                    return error
-                print(f"MLflow refuses the run of {pending.stage}: {store.first_line(error)}", file=sys.stderr)
-            pending.drop()
-    return None
-
-
-def deliver(client: MlflowClient, pending: PendingRun) -> None:
-    """Log an execution as far as it has come; what was logged before is not logged again.
-
-    Raises one of STORE_ERRORS when the store goes away.
-    """
-    if pending.run_id is None or not _knows(client, pending.run_id):
-        _begin(client, pending)
-    unsent = pending.metrics[pending.sent :]
-    client.log_batch(pending.run_id, metrics=[Metric(**point) for point in unsent])
-    pending.sent += len(unsent)
-    if pending.status == "RUNNING":
-        return
-    pending.keep_results()
-    if pending.traceback:
-        client.log_text(pending.run_id, pending.traceback, "traceback.txt")
-    if (pending.folder / "artifacts").exists():
-        client.log_artifacts(pending.run_id, str(pending.folder / "artifacts"))
-    for key, value in pending.tags.items():
-        client.set_tag(pending.run_id, key, value)
-    client.set_terminated(pending.run_id, pending.status, pending.end_time)
-
-
-def _knows(client: MlflowClient, run_id: str) -> bool:
-    """Tell whether the store has a run; another store may have come into its place."""
-    try:
-        client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return False
-        raise
-    return True
-
-
-def _begin(client: MlflowClient, pending: PendingRun) -> None:
-    """Give a record its run with settings and inputs: the one that a delivery which was cut off began, or a new one."""
-    experiment = client.get_experiment_by_name(STAGES).experiment_id
-    tags = pending.tags | {"record": pending.name}
-    found = client.search_runs([experiment], f"tags.record = '{pending.name}'") if pending.begun else []
-    if not found:
-        pending.begun = True
-        pending.save()
-        found = [client.create_run(experiment, start_time=pending.start_time, tags=tags, run_name=pending.stage)]
-    run_id = found[0].info.run_id
-    client.log_batch(run_id, params=as_params(pending.params))
-    inputs = [
-        DatasetInput(Dataset(name=path, digest=digest, source_type="dvc", source=path))
-        for path, digest in pending.inputs.items()
-    ]
-    if inputs:
-        client.log_inputs(run_id, inputs)
-    pending.run_id, pending.sent = run_id, 0
-    pending.save()
 
 
 def as_params(settings: dict[str, Any]) -> list[Param]:

@@ -74,9 +74,11 @@ class StageRun:
         self._pending.save()
         if not self._away:
             client = load_client()
+            from pipeline.tracking import delivery  # loads MLflow, as the client has by now
+
             try:
                 self._client = self._client or client.connect()
-                client.deliver(self._client, self._pending)
+                delivery.deliver(self._client, self._pending)
             except (UserError, *client.STORE_ERRORS):
                 self._away = True
 
@@ -93,7 +95,9 @@ class StageRun:
             self._alive.release()
             if deliver:
                 client = load_client()
-                stopped = client.flush(client.connect())
+                from pipeline.tracking import delivery  # as above
+
+                stopped = delivery.flush(client.connect())
         except (UserError, OSError) as error:
             stopped = error
         if stopped:

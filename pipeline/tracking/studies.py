@@ -38,11 +38,11 @@ def publish_study(name: str, trials: list[TrackedTrial], results: Path, page: Pa
     """
     tracking_client = load_client()  # first: it tells MLflow how to load
     with gc_paused():
-        from pipeline.tracking import single, study_runs, trial_runs
+        from pipeline.tracking import delivery, single, study_runs, trial_runs
     try:
         with tracking_client.store_errors():
             client = tracking_client.connect()
-            tracking_client.flush(client)
+            delivery.flush(client)
             new = trial_runs.log_trials(client, trials)
             run_id, done = study_runs.log_study(client, name, results, page)
     except (UserError, OSError) as error:

@@ -16,19 +16,6 @@ from pipeline.config import paths
 from pipeline.data import files
 from pipeline.tracking import registry
 
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose store has no run."""
-    return registered.project(tmp_path_factory.mktemp("promote"))
-
-
-@pytest.fixture
-def client(empty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    """The store of a copy of it, in which the test is."""
-    return registered.connect(empty, tmp_path, monkeypatch)
-
-
 Command = Callable[..., str]
 
 

@@ -24,7 +24,7 @@ from support.processes import answers, free_port, stop, wait_for
 from pipeline.commands import serve
 from pipeline.config.errors import UserError
 from pipeline.data import prepared
-from pipeline.tracking import registry
+from pipeline.tracking import ports, registry
 
 COMMAND = [sys.executable, "-m", "pipeline.commands.serve"]
 
@@ -142,14 +142,14 @@ def test_a_taken_port_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, proje
         monkeypatch.setattr(sys, "argv", ["serve", "--port", str(port)])
         with pytest.raises(SystemExit) as refused:
             serve.main()
-    assert str(refused.value).startswith(f"serve: port {port} cannot be had: ")
-    assert str(refused.value).endswith("; name another: make serve PORT=5002")
+    assert str(refused.value).startswith(f"serve: port {port} of 127.0.0.1 cannot be had: ")
+    assert str(refused.value).endswith(f"; name another: make serve PORT={port + 1}")
     assert len(str(refused.value).splitlines()) == 1
 
 
 def test_a_port_that_is_none_is_told_as_well() -> None:
-    with pytest.raises(UserError, match="serve: port 70000 cannot be had"):
-        serve.bound(70000)
+    with pytest.raises(UserError, match=r"serve: port 70000 of 127\.0\.0\.1 cannot be had"):
+        ports.bound("serve", "127.0.0.1", 70000)
 
 
 def test_without_a_champion_the_newest_is_served_and_without_a_model_one_line_says_so(

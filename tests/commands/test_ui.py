@@ -42,7 +42,7 @@ def test_a_port_that_is_taken_is_one_line_and_no_address_of_another_server(finis
         port = other.getsockname()[1]
         result = finished.run("python", "-m", "pipeline.commands.ui", "--port", str(port), check=False)
     assert (result.returncode, result.stdout) == (1, "")
-    assert re.fullmatch(f"ui: port {port} of 127.0.0.1 cannot be had: .*; .* make ui PORT=5001\n", result.stderr)
+    assert re.fullmatch(f"ui: port {port} of 127.0.0.1 cannot be had: .*; .* make ui PORT={port + 1}\n", result.stderr)
 
 
 def test_ctrl_c_ends_the_server_with_the_command(finished: Clone) -> None:

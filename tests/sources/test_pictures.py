@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,8 +144,6 @@ def test_a_folder_is_read_as_its_zip(tmp_path: Path):
     for number in range(4):
         for name in ("cat", "dog"):
             Image.new("L", (9, 8), number * 9 + len(name)).save(tmp_path / f"own/{name}/{number}.png")
-    import shutil
-
     shutil.make_archive(str(tmp_path / "own"), "zip", tmp_path / "own")
     one, other = (reader.read(tmp_path / name) for name in ("own", "own.zip"))
     for name in one.arrays:

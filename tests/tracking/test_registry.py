@@ -1,7 +1,6 @@
 """One version a content, whoever registers it, and aliases that find it."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -12,18 +11,6 @@ from support import registered
 
 from pipeline.data import prepared
 from pipeline.tracking import registry
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose store has no run."""
-    return registered.project(tmp_path_factory.mktemp("registry"))
-
-
-@pytest.fixture
-def client(empty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MlflowClient:
-    """The store of a copy of it, in which the test is."""
-    return registered.connect(empty, tmp_path, monkeypatch)
 
 
 def versions(client: MlflowClient) -> dict[int, str]:
