@@ -19,6 +19,8 @@ PARTS = {
     "validation": {"val", "valid", "validation"},
 }
 KINDS = {"images": {"x", "image", "images", "imgs", "data"}, "labels": {"y", "label", "labels", "targets", "target"}}
+PART_WORDS = set().union(*PARTS.values())
+ROLE_WORDS = PART_WORDS.union(*KINDS.values(), {"idx1", "idx3", "ubyte", "gz", "npz"})
 
 
 def role(name: str) -> tuple[str, str] | None:
@@ -114,7 +116,7 @@ def _check_range(numbers: Array, highest: float) -> None:
     outside = np.argwhere((numbers < 0) | (numbers > highest))
     if len(outside):
         place = tuple(map(int, outside[0]))
-        top = numbers.max()
+        top = 65535 if numbers.dtype == np.uint16 else numbers.max()  # of sixteen bits, not of these images
         cure = f"; fetch.scale: {top:g} takes 0 to {top:g}" if numbers.ndim == 3 and numbers.min() >= 0 else ""
         raise UserError(f"found {numbers[place]:g} at {list(place)}; allowed are 0 to {highest:g}{cure}")
 

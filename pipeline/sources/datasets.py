@@ -100,17 +100,18 @@ def custom(place: Path, settings: Fetch) -> tuple[dict[str, bytes], list[str], l
         parts = {part: (images, labels - 1) for part, (images, labels) in parts.items()}
     _check_classes(parts, names, place)
     contents = [idx.encode(array) for pair in parts.values() for array in pair]
-    notes += remarks(*parts["training"])
+    notes += remarks(*parts["training"], settings.scale)
     return dict(zip(idx.FILES, contents, strict=True)), names, notes
 
 
-def remarks(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> list[str]:
-    """Return warnings about training images that look as if they were not what the network expects."""
+def remarks(images: NDArray[np.uint8], labels: NDArray[np.uint8], scale: float | None) -> list[str]:
+    """Return warnings about training images (n, height, width) and labels (n,) that the network does not expect."""
     found = []
     highest = int(images.max())
     if highest < DIM:
-        cure = f"fetch.scale: {highest} in params.yaml brings 0 to {highest} to 0 to 255"
-        found.append(f"warning: the highest value is {highest} of 255, too dim to learn from; {cure}")
+        cure = f"; fetch.scale: {highest} in params.yaml brings 0 to {highest} to 0 to 255"
+        advice = cure if highest and not scale else ""
+        found.append(f"warning: the highest value is {highest} of 255, too dim to learn from{advice}")
     border = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], axis=1)
     if np.median(border) >= DIM:
         found.append(

@@ -3,6 +3,7 @@
 import io
 from collections import Counter, defaultdict
 from pathlib import PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from PIL import Image, ImageOps
 
 from pipeline.config.errors import UserError
 from pipeline.sources.archives import Contents, brief
-from pipeline.sources.arrays import PARTS
+from pipeline.sources.arrays import PARTS, as_images
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
 PART_OF = {word: part for part, words in PARTS.items() for word in words}
@@ -33,30 +34,40 @@ def by_part(members: Contents) -> dict[tuple[str, str], dict[str, list[str]]]:
     return found
 
 
-def read_picture(path: str, content: bytes, grey: bool) -> Image.Image:
-    """Return one picture in grey, 8 bits. Raises UserError where it is none, too large, or in colour without `grey`."""
+def read_picture(path: str, content: bytes, scale: float | None, grey: bool) -> Image.Image:
+    """Return one picture in grey, 8 bits, upright, its values from 0 to `scale` brought to 0 to 255.
+
+    Raises UserError where it is none, too large, or in colour without `grey`.
+    """
     try:
-        with Image.open(io.BytesIO(content)) as picture:
-            if picture.width * picture.height > LARGEST:
-                raise UserError(f"{path}: {picture.width}x{picture.height} pixels; allowed are {LARGEST:,} in all")
-            picture.load()
+        with Image.open(io.BytesIO(content)) as opened:
+            if opened.width * opened.height > LARGEST:
+                raise UserError(f"{opened.width}x{opened.height} pixels; allowed are {LARGEST:,} in all")
+            picture = ImageOps.exif_transpose(opened)  # as the camera was held
             if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits: the high byte
                 deep = np.clip(np.asarray(picture, np.int64), 0, 65535)
-                return Image.fromarray((deep >> 8).astype(np.uint8))
-            if picture.mode in ("1", "L"):
+                return Image.fromarray(_scaled(deep, scale) if scale else (deep >> 8).astype(np.uint8))
+            if picture.mode == "1":
                 return picture.convert("L")
+            if picture.mode == "L":
+                return Image.fromarray(_scaled(np.asarray(picture), scale))
             flat = Image.new("RGBA", picture.size, "black")  # what is transparent is black, as MNIST's background
             flat.alpha_composite(picture.convert("RGBA"))
             colours = np.asarray(flat.convert("RGB"))
             if (colours == colours[..., :1]).all():
-                return Image.fromarray(colours[..., 0])
+                return Image.fromarray(_scaled(colours[..., 0], scale))
             if not grey:
-                raise UserError(f"{path}: in colour; fetch.grey: true makes pictures grey")
-            return flat.convert("L")  # by ITU-R 601
-    except UserError:
-        raise
+                raise UserError("in colour; fetch.grey: true makes pictures grey")
+            return Image.fromarray(_scaled(np.asarray(flat.convert("L")), scale))  # by ITU-R 601
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     except Exception as error:  # whatever a damaged picture makes its reader raise
         raise UserError(f"{path} is not readable as a picture: {brief(error)}") from None
+
+
+def _scaled(values: NDArray[Any], scale: float | None) -> NDArray[np.uint8]:
+    """Return the values (height, width) of one picture as bytes."""
+    return as_images(values[np.newaxis], scale, grey=False)[0]
 
 
 def fitted(picture: Image.Image, size: tuple[int, int] | None) -> NDArray[np.uint8]:
@@ -67,7 +78,7 @@ def fitted(picture: Image.Image, size: tuple[int, int] | None) -> NDArray[np.uin
 
 
 def read(
-    members: Contents, grey: bool, size: tuple[int, int] | None
+    members: Contents, scale: float | None, grey: bool, size: tuple[int, int] | None
 ) -> tuple[dict[tuple[str, str], NDArray[np.uint8]], list[str]] | None:
     """Return images and labels by part and kind, part "" where there is one tree, and the classes; None without any.
 
@@ -84,7 +95,9 @@ def read(
     arrays: dict[tuple[str, str], NDArray[np.uint8]] = {}
     sizes: Counter[tuple[int, int]] = Counter()
     for (_, part), folders in found.items():
-        pictures = {path: read_picture(path, members[path](), grey) for paths in folders.values() for path in paths}
+        pictures = {
+            path: read_picture(path, members[path](), scale, grey) for paths in folders.values() for path in paths
+        }
         sizes.update((picture.height, picture.width) for picture in pictures.values())
         if len(sizes) > 1 and size is None:
             told = ", ".join(f"{height}x{width} ({count})" for (height, width), count in sizes.most_common(3))

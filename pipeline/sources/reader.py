@@ -22,8 +22,20 @@ FILES = dict(
     zip([("train", "images"), ("train", "labels"), ("test", "images"), ("test", "labels")], idx.FILES, strict=True)
 )
 TEST_SHARE = 1 / 7  # MNIST's own
+ASIDE = (".csv", ".csv.gz", ".png", ".jpg", ".jpeg", ".bmp")
 SEED = 0  # draws that share, and the order of pictures
 Role = tuple[str, str]  # part and kind: train, validation or test, images or labels
+
+
+def origin(path: str) -> str:
+    """Return which data set a file is of: its path, and of names that tell a part the words that do not."""
+    *folders, name = path.split("/")
+    rest = []
+    for step in [*folders, name] if IDX_NAME.fullmatch(name) else folders:
+        words = re.findall("[a-z0-9]+", step.lower())
+        told = not set(words).isdisjoint(arrays.PART_WORDS)
+        rest.append("-".join(word for word in words if word not in arrays.ROLE_WORDS) if told else step)
+    return "/".join(filter(None, rest))
 
 
 @dataclass
@@ -35,13 +47,19 @@ class Raw:
     classes: list[str] | None = None
     notes: list[str] = field(default_factory=list)  # what is to be said of them
     others: list[str] = field(default_factory=list)  # files that are no part of a data set
+    scaled: bool = False  # pictures are, each by itself, since some have 16 bits
 
     def add(self, role: Role, array: Array, path: str) -> None:
-        """Keep an array. Raises UserError where another one of the same part and kind lies there too."""
-        if role in self.arrays and not np.array_equal(self.arrays[role], array):
-            raise UserError(f"and {self.places[role]} are of two data sets; keep each in a place of its own")
-        self.arrays.setdefault(role, array)
-        self.places.setdefault(role, path)
+        """Keep an array. Raises UserError where it is of another data set than those that are kept."""
+        if role in self.arrays:
+            if not np.array_equal(self.arrays[role], array):
+                raise UserError(f"and {self.places[role]} are of two data sets; keep each in a place of its own")
+            return
+        for other in self.places.values():
+            if origin(other) != origin(path):
+                raise UserError(f"and {other} are of two data sets; keep each in a place of its own")
+        self.arrays[role] = array
+        self.places[role] = path
 
 
 @dataclass(frozen=True)
@@ -68,7 +86,11 @@ def read(place: Path, scale: float | None = None, grey: bool = False, size: tupl
                 _take(raw, path, content)
         if not raw.arrays:
             with _told(place):
-                _take_pictures_or_tables(raw, members, grey, size)
+                _take_pictures_or_tables(raw, members, scale, grey, size)
+        elif aside := [path for path in raw.others if path.lower().endswith(ASIDE)]:
+            raw.notes.append(
+                f"IDX files or arrays are read; other images are not: {', '.join(aside[:3])} ({len(aside)})"
+            )
     if not raw.arrays and raw.others == [place.name] and place.is_file():
         raise UserError(f"{place}: neither a folder, a zip, a tar nor one of {', '.join(idx.FILES)}; or damaged")
     _join_validation(raw)
@@ -76,7 +98,9 @@ def read(place: Path, scale: float | None = None, grey: bool = False, size: tupl
     for role, array in raw.arrays.items():
         with _told(place, raw.places[role]):
             images = role[1] == "images"
-            clean[role] = arrays.as_images(array, scale, grey) if images else arrays.as_labels(array)
+            clean[role] = (
+                arrays.as_images(array, None if raw.scaled else scale, grey) if images else arrays.as_labels(array)
+            )
     _name_by_strings(raw, clean)
     return Found({FILES[role]: clean[role] for role in FILES if role in clean}, raw.classes, raw.notes, raw.others)
 
@@ -117,19 +141,22 @@ def _take(raw: Raw, path: str, content: Callable[[], bytes]) -> None:
         raw.others.append(path)
 
 
-def _take_pictures_or_tables(raw: Raw, members: archives.Contents, grey: bool, size: tuple[int, int] | None) -> None:
+def _take_pictures_or_tables(
+    raw: Raw, members: archives.Contents, scale: float | None, grey: bool, size: tuple[int, int] | None
+) -> None:
     """Keep what tables of pixels or folders of pictures hold."""
     from pipeline.sources import pictures, tables  # load Pillow and pandas, which IDX files need not wait for
 
     if table := tables.read(members):
         found, notes = table
         raw.notes += notes
-    elif pictured := pictures.read(members, grey, size):
+    elif pictured := pictures.read(members, scale, grey, size):
         found, raw.classes = pictured
+        raw.scaled = True
     else:
         return
     for (part, kind), array in found.items():
-        raw.add((part or "train", kind), array, f"{part or 'training'} {kind}")
+        raw.arrays[part or "train", kind], raw.places[part or "train", kind] = array, f"{part or 'training'} {kind}"
     if ("train", "labels") not in raw.arrays:
         raise UserError("no training images with labels found")
     order = np.random.default_rng(SEED).permutation(len(raw.arrays["train", "labels"]))  # folders come class by class
@@ -144,7 +171,7 @@ def _take_pictures_or_tables(raw: Raw, members: archives.Contents, grey: bool, s
     for kind in ("images", "labels"):
         array = raw.arrays["train", kind][order]
         if len(test):
-            raw.add(("test", kind), array[test], f"test {kind}")
+            raw.arrays["test", kind], raw.places["test", kind] = array[test], f"test {kind}"
         raw.arrays["train", kind] = np.delete(array, test, axis=0)
 
 
@@ -158,13 +185,15 @@ def _lines(content: bytes) -> list[str]:
 def _join_validation(raw: Raw) -> None:
     """Put validation images of the data set's own to its training images: prepare splits anew."""
     kinds = ("images", "labels")
-    if all(("validation", kind) in raw.arrays for kind in kinds):
-        count = len(raw.arrays["validation", "labels"])
-        for kind in kinds:
-            both = [raw.arrays["train", kind], raw.arrays["validation", kind]] if ("train", kind) in raw.arrays else []
-            if both and both[0].shape[1:] == both[1].shape[1:]:
-                raw.arrays["train", kind] = np.concatenate(both)
-        raw.notes.append(f"its {count:,} validation images join the training images; prepare splits anew")
+    if not all((part, kind) in raw.arrays for part in ("train", "validation") for kind in kinds):
+        return
+    pairs = {kind: (raw.arrays["train", kind], raw.arrays["validation", kind]) for kind in kinds}
+    count = len(pairs["labels"][1])
+    if any(ours.shape[1:] != theirs.shape[1:] for ours, theirs in pairs.values()):
+        raw.notes.append(f"its {count:,} validation images are left out: they are of another shape")
+        return
+    raw.arrays |= {("train", kind): np.concatenate(pair) for kind, pair in pairs.items()}
+    raw.notes.append(f"its {count:,} validation images join the training images; prepare splits anew")
 
 
 def _name_by_strings(raw: Raw, clean: dict[Role, Array]) -> None:

@@ -36,7 +36,9 @@ def members(*paths: str) -> dict[str, Callable[[], bytes]]:
 
 
 def test_a_class_is_a_folder_and_its_number_the_place_of_its_name():
-    found = pictures.read(members("own/train/dog/1.png", "own/train/cat/2.PNG", "own/test/dog/3.png"), False, None)
+    found = pictures.read(
+        members("own/train/dog/1.png", "own/train/cat/2.PNG", "own/test/dog/3.png"), None, False, None
+    )
     assert found is not None
     arrays, classes = found
     assert classes == ["cat", "dog"]
@@ -47,15 +49,15 @@ def test_a_class_is_a_folder_and_its_number_the_place_of_its_name():
 
 def test_one_tree_is_a_part_without_a_name_and_other_files_are_passed_over():
     others = {"cat/Thumbs.db": lambda: b"", "notes.txt": lambda: b"", "cat/._1.png": lambda: b"", "1.png": lambda: b""}
-    found = pictures.read(members("cat/1.png", "dog/1.png") | others, False, None)
+    found = pictures.read(members("cat/1.png", "dog/1.png") | others, None, False, None)
     assert found is not None
     assert found[0].keys() == {("", "images"), ("", "labels")}
-    assert pictures.read(others, False, None) is None
+    assert pictures.read(others, None, False, None) is None
 
 
 def test_two_places_with_pictures_are_refused():
     with pytest.raises(UserError, match="pictures lie in birds and in pets; name one of them"):
-        pictures.read(members("pets/train/cat/1.png", "birds/train/owl/1.png"), False, None)
+        pictures.read(members("pets/train/cat/1.png", "birds/train/owl/1.png"), None, False, None)
 
 
 @pytest.mark.parametrize(
@@ -70,26 +72,44 @@ def test_two_places_with_pictures_are_refused():
     ids=["grey", "grey as colour", "16 bits", "palette", "alpha"],
 )
 def test_every_kind_of_grey_picture_gives_the_same_pixels(draw: Draw):
-    np.testing.assert_array_equal(np.asarray(pictures.read_picture("a.png", encoded(draw()), False)), GREY)
+    np.testing.assert_array_equal(np.asarray(pictures.read_picture("a.png", encoded(draw()), None, False)), GREY)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_scale_holds_for_pictures_of_8_and_of_16_bits(kind: type):
+    dim = encoded(Image.fromarray((GREY // 17).astype(kind)))
+    values = np.asarray(pictures.read_picture("a.png", dim, 15, False))
+    np.testing.assert_array_equal(values, GREY // 17 * 17)
+    with pytest.raises(UserError, match=r"^a\.png: found 1[45] at \[0, .*\]; allowed are 0 to 13"):
+        pictures.read_picture("a.png", dim, 13, False)
+
+
+def test_a_picture_stands_upright_as_its_camera_says():
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 3  # turned by 180 degrees
+    Image.fromarray(GREY).save(buffer, "PNG", exif=exif)
+    upright = pictures.read_picture("a.png", buffer.getvalue(), None, False)
+    np.testing.assert_array_equal(np.asarray(upright), GREY[::-1, ::-1])
 
 
 def test_what_is_transparent_is_black():
     picture = Image.merge("LA", [Image.new("L", (9, 8), 200), Image.new("L", (9, 8), 0)])
-    assert np.asarray(pictures.read_picture("a.png", encoded(picture), False)).max() == 0
+    assert np.asarray(pictures.read_picture("a.png", encoded(picture), None, False)).max() == 0
 
 
 def test_colour_is_refused_with_the_setting_that_makes_it_grey():
     red = encoded(Image.new("RGB", (9, 8), "red"), "BMP")
     with pytest.raises(UserError, match=r"cat/1\.bmp: in colour; fetch\.grey: true"):
-        pictures.read_picture("cat/1.bmp", red, False)
-    assert np.unique(np.asarray(pictures.read_picture("cat/1.bmp", red, True))).tolist() == [76]
+        pictures.read_picture("cat/1.bmp", red, None, False)
+    assert np.unique(np.asarray(pictures.read_picture("cat/1.bmp", red, None, True))).tolist() == [76]
 
 
 def test_other_sizes_are_refused_with_what_was_found_and_brought_to_one_where_it_is_asked_for():
     wide = {"dog/2.png": lambda: encoded(Image.new("L", (20, 10), 255))}
     with pytest.raises(UserError, match=r"pictures of 2 sizes: 8x9 \(2\), 10x20 \(1\); fetch\.size: \[28, 28\]"):
-        pictures.read(members("cat/1.png", "dog/1.png") | wide, False, None)
-    found = pictures.read(wide, False, (28, 28))
+        pictures.read(members("cat/1.png", "dog/1.png") | wide, None, False, None)
+    found = pictures.read(wide, None, False, (28, 28))
     assert found is not None
     image = found[0]["", "images"][0]
     assert image.shape == (28, 28)
@@ -100,7 +120,7 @@ def test_other_sizes_are_refused_with_what_was_found_and_brought_to_one_where_it
 def test_a_picture_that_claims_to_be_huge_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pictures, "LARGEST", 50)
     with pytest.raises(UserError, match="12x10 pixels; allowed are 50 in all"):
-        pictures.read_picture("a.png", encoded(Image.fromarray(GREY)), False)
+        pictures.read_picture("a.png", encoded(Image.fromarray(GREY)), None, False)
 
 
 def test_a_tree_of_pictures_becomes_a_data_set_of_which_one_in_seven_of_each_class_tests(tmp_path: Path):
@@ -132,7 +152,7 @@ def test_a_damaged_picture_is_an_image_or_one_line(form: str, cut: int, flips: l
         content[position % len(content)] = value
     said = "a: "
     try:
-        pictures.read_picture("a", bytes(content[:cut] if cut < 399 else content), True)
+        pictures.read_picture("a", bytes(content[:cut] if cut < 399 else content), None, True)
     except UserError as error:
         said = str(error)
     assert re.fullmatch("a(:| is not readable as a picture:) .*", said)

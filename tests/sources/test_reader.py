@@ -200,6 +200,57 @@ def test_two_data_sets_in_one_place_are_refused_and_named(tmp_path: Path, form: 
         assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("stray", [idx.TRAIN_LABELS, idx.TEST_IMAGES, idx.TEST_LABELS])
+def test_a_data_set_is_not_made_whole_by_the_files_of_another(tmp_path: Path, stray: str):
+    for file, content in CONTENTS.items():
+        path = tmp_path / ("fashion" if file == stray else "mnist") / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"(fashion/.* and mnist/|mnist/.* and fashion/).* are of two data sets"):
+        reader.read(tmp_path)
+
+
+def test_images_in_another_form_that_are_not_read_are_told(tmp_path: Path):
+    place = write_idx(tmp_path / "own", TRAIN, TEST)
+    (place / "train.csv").write_text("label,pixel0")
+    (place / "README.md").write_text("about it")
+    assert reader.read(place).notes == ["IDX files or arrays are read; other images are not: train.csv (1)"]
+
+
+def test_validation_images_of_another_shape_are_left_out_and_that_is_said(tmp_path: Path):
+    more = {"x_val": TRAIN.images[:5, :9], "y_val": TRAIN.labels[:5]}
+    found = reader.read(save(tmp_path / "own.npz", **more))
+    assert_ours(found)
+    assert found.notes == ["its 5 validation images are left out: they are of another shape"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("mnist/x_train.npy", "mnist/x_test.npy", True),
+        ("own.npz/x_train.npy", "other.npz/x_test.npy", False),
+        ("kmnist-train-imgs.npz/arr_0.npy", "kmnist-test-labels.npz/arr_0.npy", True),
+        ("kmnist-train-imgs.npz/arr_0.npy", "k49-test-labels.npz/arr_0.npy", False),
+        (f"{idx.TRAIN_IMAGES}/{idx.TRAIN_IMAGES}", "t10k-labels.idx1-ubyte.gz", True),
+        (f"emnist-letters-{idx.TRAIN_IMAGES}", "emnist-digits-test-images-idx3-ubyte", False),
+    ],
+)
+def test_files_are_of_one_data_set_where_their_names_differ_only_in_part_and_kind(one: str, other: str, same: bool):
+    assert (reader.origin(one) == reader.origin(other)) is same
+
+
+def test_sixteen_bits_are_advised_their_highest_value_and_not_that_of_these_images(tmp_path: Path):
+    deep = TRAIN.images.astype(np.uint16) * 200
+    with pytest.raises(UserError, match=r"fetch\.scale: 65535 takes 0 to 65535"):
+        reader.read(save(tmp_path / "own.npz", x_train=deep))
+
+
+def test_black_images_are_told_without_a_scale_that_no_setting_takes(tmp_path: Path):
+    said = notes(save(tmp_path / "own.npz", x_train=TRAIN.images * 0))
+    assert "the highest value is 0 of 255" in said
+    assert "fetch.scale" not in said
+
+
 def zipped(folder: Path) -> str:
     path = folder.with_suffix(".zip")
     with zipfile.ZipFile(path, "w") as archive:
