@@ -67,7 +67,8 @@ def read_picture(path: str, content: bytes, scale: float | None, grey: bool) -> 
 
 def _scaled(values: NDArray[Any], scale: float | None) -> NDArray[np.uint8]:
     """Return the values (height, width) of one picture as bytes."""
-    return as_images(values[np.newaxis], scale, grey=False)[0]
+    (image,) = as_images(values[np.newaxis], scale, grey=False)
+    return np.asarray(image, np.uint8)
 
 
 def fitted(picture: Image.Image, size: tuple[int, int] | None) -> NDArray[np.uint8]:
@@ -95,9 +96,8 @@ def read(
     arrays: dict[tuple[str, str], NDArray[np.uint8]] = {}
     sizes: Counter[tuple[int, int]] = Counter()
     for (_, part), folders in found.items():
-        pictures = {
-            path: read_picture(path, members[path](), scale, grey) for paths in folders.values() for path in paths
-        }
+        inside = [path for paths in folders.values() for path in paths]
+        pictures = {path: read_picture(path, members[path](), scale, grey) for path in inside}
         sizes.update((picture.height, picture.width) for picture in pictures.values())
         if len(sizes) > 1 and size is None:
             told = ", ".join(f"{height}x{width} ({count})" for (height, width), count in sizes.most_common(3))
