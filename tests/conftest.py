@@ -28,10 +28,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{name}: {value}")
 
 
+ENVIRONMENT = dict(os.environ)
+
+
 @pytest.fixture(autouse=True)
 def _environment() -> Iterator[None]:
-    """Leave the environment as it was: a .env file, once read, would stay in it for every later test."""
-    with mock.patch.dict(os.environ):
+    """Start and leave each test in pytest's own environment: a .env file that was read, and the address that MLflow
+    sets for its children, by a fixture of the session too, would stay in it for every later test."""
+    with mock.patch.dict(os.environ, ENVIRONMENT, clear=True):
         yield
 
 

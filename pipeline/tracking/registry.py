@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import LoggedModel, Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
@@ -32,14 +32,22 @@ class NoRegistryError(UserError):
 def register(client: MlflowClient, run: Run) -> ModelVersion:
     """Return the one version of a complete run's content; it is made where there is none.
 
-    Others may register the same content at the same time: whoever does looks afterwards, keeps the first version of
-    the run that stays, and removes the others, whose aliases move to it.
+    Others may publish and register the same content at the same time: the run that stays is registered, whichever
+    was asked for. Whoever registers looks afterwards, keeps the first version of that run, and removes the others,
+    whose aliases move to it.
     """
     with needed():
-        content = run.data.tags["content"]
-        if not [version for version in _versions(client, content) if version.run_id == run.info.run_id]:
-            _add(client, run)
-        standing = single.keep_first(client, run.info.experiment_id, content) or run
+        content, home = run.data.tags["content"], run.info.experiment_id
+        standing = single.keep_first(client, home, content) or run
+        if not [version for version in _versions(client, content) if version.run_id == standing.info.run_id]:
+            model = mlflow_model.find(client, client.get_run(standing.info.run_id))
+            if model is None:
+                later = single.keep_first(client, home, content)
+                if later and later.info.run_id != standing.info.run_id:  # which has withdrawn the other since
+                    return register(client, later)
+                raise NoRegistryError(f"run {standing.info.run_id} has no model of its own")
+            _add(client, standing, model)
+        standing = single.keep_first(client, home, content) or standing
         kept, *others = sorted(
             _versions(client, content),
             key=lambda version: (version.run_id != standing.info.run_id, int(version.version)),
@@ -83,11 +91,8 @@ def _versions(client: MlflowClient, content: str) -> list[ModelVersion]:
     return list(client.search_model_versions(condition, max_results=PAGE))
 
 
-def _add(client: MlflowClient, run: Run) -> None:
+def _add(client: MlflowClient, run: Run, model: LoggedModel) -> None:
     """Make the next version of the registered model."""
-    model = mlflow_model.find(client, client.get_run(run.info.run_id))
-    if model is None:
-        raise NoRegistryError(f"run {run.info.run_id} has no model of its own")
     with suppress(MlflowException):  # it is there already; else the version will not be made
         client.create_registered_model(NAME, description="Raw pixels in, names of classes with probabilities out")
     client.create_model_version(

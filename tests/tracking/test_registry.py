@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException, RestException
 from support import registered
 
 from pipeline.data import prepared
-from pipeline.tracking import registry
+from pipeline.tracking import mlflow_model, registry, single
 
 
 def versions(client: MlflowClient) -> dict[int, str]:
@@ -36,8 +36,8 @@ def test_a_content_is_registered_once_and_the_newest_is_the_latest(client: Mlflo
 
 def test_what_two_have_registered_is_one_again_after_the_next_look_with_every_alias(client: MlflowClient) -> None:
     run = registered.publish(client, 0.5)
-    registry._add(client, run)
-    registry._add(client, run)
+    for _ in range(2):
+        registry._add(client, run, mlflow_model.find(client, run))
     client.set_registered_model_alias(registry.NAME, registry.CHAMPION, 2)
     assert int(registry.register(client, run).version) == 1
     assert versions(client) == {1: run.info.run_id}
@@ -61,6 +61,21 @@ def test_a_content_published_anew_takes_the_version_and_the_aliases_of_its_lost_
     assert registry.register(client, anew).run_id == anew.info.run_id
     assert list(versions(client).values()) == [anew.info.run_id]
     assert registry.aliased(client, registry.CHAMPION).run_id == anew.info.run_id
+
+
+@pytest.mark.parametrize("moment", ["before", "while its model is looked for"])
+def test_a_run_that_another_publisher_withdrew_is_registered_as_the_one_that_stays(
+    client: MlflowClient, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    first, second = registered.publish(client, 0.5), registered.publish(client, 0.5)
+    if moment == "before":
+        single.keep_first(client, second.info.experiment_id, second.data.tags["content"])
+    else:
+        looks = iter([second, first, first, first, first])
+        single.withdraw(client, second)
+        monkeypatch.setattr(single, "keep_first", lambda *_: next(looks))
+    assert registry.register(client, second).run_id == first.info.run_id
+    assert versions(client) == {1: first.info.run_id}
 
 
 @pytest.mark.parametrize(
