@@ -8,6 +8,10 @@ export DVC_NO_ANALYTICS := true
 # DVC asks for a name, which a user of a container may not have
 export USER ?= $(shell id -u)
 export MLFLOW_DISABLE_TELEMETRY := true
+# Matplotlib warns in every stage where it cannot keep its list of fonts
+ifneq ($(shell [ -w "$$HOME" ] && echo yes),yes)
+export MPLCONFIGDIR ?= $(CURDIR)/.venv/matplotlib
+endif
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

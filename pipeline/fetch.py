@@ -4,8 +4,10 @@ from pathlib import Path
 
 from pipeline.config import paths, repository
 from pipeline.config.errors import UserError
-from pipeline.config.sections import Fetch
-from pipeline.data import files
+from pipeline.config.sections import Fetch, Params
+from pipeline.data import files, idx, prepared
+from pipeline.data.classes import check_classes
+from pipeline.network.geometry import shape_check
 from pipeline.sources import datasets, mirrors, places, reader
 from pipeline.tracking import lineage
 from pipeline.tracking.stage import stage
@@ -33,6 +35,37 @@ def get(settings: Fetch) -> tuple[dict[str, bytes], list[str], list[str]]:
     return datasets.verify_checksums(reader.read(place), place, known), known.classes, []
 
 
+def unfit(settings: Params, contents: dict[str, bytes], classes: list[str]) -> list[str]:
+    """Return a line for each setting of a later stage that does not fit the images: each would stop its stage."""
+    arrays = {name: idx.decode(content, name, 3 if "images" in name else 1) for name, content in contents.items()}
+    train = prepared.Split(arrays[idx.TRAIN_IMAGES], arrays[idx.TRAIN_LABELS])
+    test = prepared.Split(arrays[idx.TEST_IMAGES], arrays[idx.TEST_LABELS])
+    found, training = [], train
+    try:
+        training = prepared.split(train, test, settings.prepare)["train"]
+        check_classes(training.labels, classes, settings.prepare)
+    except UserError as error:
+        found.append(str(error))
+        if training is train:
+            validating = min(settings.prepare.validation_size, len(train.images) // 5)
+            validating = validating if settings.prepare.validation == "holdout" else 0
+            found[-1] += f"; prepare.train_size: {len(train.images) - validating} fits"
+            found[-1] += f", with prepare.validation_size: {validating}" if validating else ""
+    if problem := shape_check(settings.model, *train.images.shape[1:]):
+        found.append(f"params.yaml: {problem}")
+    for key, index, images in (
+        ("kernel_demo.image", settings.kernel_demo.image, training.images),
+        ("evaluate.image", settings.evaluate.image, test.images),
+        ("error_analysis.right", settings.error_analysis.right, test.images),
+        ("error_analysis.wrong", settings.error_analysis.wrong, test.images),
+    ):
+        try:
+            prepared.choose(index, images, 0, key)
+        except UserError as error:
+            found.append(str(error))
+    return found
+
+
 def check_overwritten(path: Path, content: bytes) -> None:
     """Raise UserError where a file would be overwritten that DVC's cache cannot bring back."""
     if not path.exists() or path.read_bytes() == content:
@@ -47,6 +80,7 @@ def main() -> None:
     """Write the four files and the class names, one a line, into data/raw."""
     with stage("fetch") as run:
         contents, classes, notes = get(run.params.fetch)
+        notes += [f"to be mended: {line}" for line in unfit(run.params, contents, classes)]
         for note in notes:
             print(f"fetch: {note}", flush=True)
         contents[paths.CLASS_NAMES] = ("\n".join(classes) + "\n").encode()

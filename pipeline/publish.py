@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.config import paths
 from pipeline.data import files
 from pipeline.network import served
-from pipeline.tracking import client, delivery, experiment, publication, registry, single
+from pipeline.tracking import client, delivery, experiment, publication, registry, single, view
 from pipeline.tracking import store as tracking_store
 from pipeline.tracking.stage import stage
 
@@ -22,6 +22,7 @@ def main() -> None:
             ):  # the runs of the stages before, so that the complete one can name them
                 raise stopped
             published, done = publication.publish(store, content, Path(served.__file__))
+            view.save(store, published.info.experiment_id)  # the settings that differ now
             place = f"runs:/{published.info.run_id}/model"
             try:
                 place = f"models:/{registry.NAME}/{registry.register(store, published).version}"

@@ -221,11 +221,11 @@ NAMED: dict[str, set[str]] = {
     "pipeline.tracking.registry": {"mlflow"},
     "pipeline.tracking.single": {"mlflow"},
     "pipeline.tracking.studies": {"pandas"},
+    "pipeline.tracking.view": {"mlflow"},
     "pipeline.tracking.study_runs": {"mlflow"},
     "pipeline.tracking.trial_runs": {"mlflow"},
     "pipeline.commands.promote": {"mlflow"},
     "pipeline.commands.serve": {"mlflow"},
-    "pipeline.commands.ui": {"mlflow"},
 }
 
 

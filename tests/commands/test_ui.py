@@ -19,11 +19,9 @@ pytestmark = [pytest.mark.slow, needs_browser]
 
 @pytest.fixture(scope="module")
 def address(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address that `make ui` prints, of a store with two ablations."""
+    """The address that `make ui` prints, of a store with two ablations, the second one made while it is open."""
     clone = copy_of(finished, tmp_path_factory.mktemp("ui") / "convscope")
-    for seed in (1, 2):
-        clone.set(error_analysis__seed=seed)
-        clone.repro()
+    clone.repro()
     port = free_port()
     log = clone.folder / "ui.log"
     with log.open("w") as output:
@@ -33,6 +31,9 @@ def address(finished: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         )  # fmt: skip
     wait_for(lambda: "The runs: " in log.read_text())
     assert answers(port)  # it says so no sooner
+    for seed in (1, 2):
+        clone.set(error_analysis__seed=seed)
+        clone.repro()
     yield log.read_text().split("The runs: ")[1].split()[0]
     stop(server)
 
@@ -45,7 +46,8 @@ def test_a_port_that_is_taken_is_one_line_and_no_address_of_another_server(finis
     assert re.fullmatch(f"ui: port {port} of 127.0.0.1 cannot be had: .*; .* make ui PORT={port + 1}\n", result.stderr)
 
 
-def test_ctrl_c_ends_the_server_with_the_command(finished: Clone) -> None:
+@pytest.mark.parametrize("end", ["Ctrl-C", "kill"])
+def test_the_server_ends_with_the_command(finished: Clone, end: str) -> None:
     port = free_port()
     command = ["python", "-m", "pipeline.commands.ui", "--port", str(port), "--host", "0.0.0.0"]
     process = subprocess.Popen(
@@ -53,9 +55,14 @@ def test_ctrl_c_ends_the_server_with_the_command(finished: Clone) -> None:
         stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     assert process.stdout is not None
-    assert "whoever reaches this machine may read, change and delete runs" in process.stdout.readline()
+    said = process.stdout.readline()
+    assert "whoever reaches this machine may read, change and delete runs" in said
+    assert "MLFLOW_SERVER_ALLOWED_HOSTS" in said
     assert f"The runs: http://127.0.0.1:{port}/" in next(line for line in process.stdout if "The runs" in line)
-    os.killpg(process.pid, signal.SIGINT)
+    if end == "kill":
+        process.terminate()
+    else:
+        os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 0
     assert not answers(port)
