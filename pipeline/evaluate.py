@@ -51,11 +51,22 @@ def main() -> None:
         network = saving.load(paths.MODEL)
         images = np.asarray(test.images)
         logits = predictor(network, len(images))
-        probabilities = softmax(logits(images))
+        test_logits = logits(images)
+        probabilities = softmax(test_logits)
         predicted = probabilities.argmax(axis=1).astype(np.uint8)
         maps = activations(network, images[index])
         files.write_arrays(paths.ACTIVATIONS, image=np.array(index), **maps)
-        files.write_arrays(paths.PREDICTIONS, probabilities=probabilities, predicted=predicted, labels=test.labels)
+        validation = prepared.load("validation")
+        watched = np.asarray(validation.images)
+        files.write_arrays(
+            paths.PREDICTIONS,
+            logits=test_logits,
+            probabilities=probabilities,
+            predicted=predicted,
+            labels=test.labels,
+            validation_logits=predictor(network, len(watched))(watched),
+            validation_labels=validation.labels,
+        )
         names = prepared.class_names()
         shown = np.array(in_order(names))
         pairs = pd.DataFrame({"label": shown[test.labels], "predicted": shown[predicted]})

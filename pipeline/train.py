@@ -13,7 +13,7 @@ from pipeline.tracking.stage import stage
 
 
 def main() -> None:
-    """Write the model, its layer table, its kernels before and after, and what each epoch brought."""
+    """Write the model, its weights, its layer table, its kernels before and after, and what each epoch brought."""
     with stage("train") as run:
         settings = run.params
         train, validation = prepared.load("train"), prepared.load("validation")
@@ -32,6 +32,7 @@ def main() -> None:
 
         kernels |= {f"learnt/{layer}": weights for layer, weights in saving.kernels(network).items()}
         files.write_arrays(paths.TRAINED_KERNELS, **kernels)
+        files.write_arrays(paths.WEIGHTS, **saving.weights(network))
         saving.save(network, paths.MODEL)
         files.write_json(paths.LAYERS, {"layers": saving.layer_table(network)})
         lines: list[str] = []

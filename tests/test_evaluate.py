@@ -8,6 +8,7 @@ from support.clones import Clone
 
 from pipeline import evaluate
 from pipeline.data import files
+from pipeline.metrics.scores import softmax
 from pipeline.metrics.shifts import shift_accuracy_by_image
 from pipeline.metrics.statistics import confusion_matrix
 from pipeline.network import saving
@@ -52,3 +53,15 @@ def test_the_stage_measures_the_saved_network_on_moved_test_images(finished: Clo
     shares = shift_accuracy_by_image(images, labels, lambda moved: network.predict(moved, verbose=0).argmax(axis=1))
     measured = files.read_json(finished.folder / "metrics/evaluate.json")["shift_4_accuracy"]
     assert measured == pytest.approx(shares.mean(), abs=0.001)  # of 3,200 answers, where rounding might turn one
+
+
+@pytest.mark.slow
+def test_the_stage_keeps_the_logits_of_every_test_and_validation_image(finished: Clone):
+    network = saving.load(finished.folder / "models/model.keras")
+    with np.load(finished.folder / "data/predictions.npz") as saved:
+        for part, logits in (("test", saved["logits"]), ("validation", saved["validation_logits"])):
+            images = np.load(finished.folder / f"data/prepared/{part}_images.npy")
+            np.testing.assert_allclose(softmax(logits), network.predict(images, verbose=0), atol=1e-6)
+        np.testing.assert_array_equal(saved["probabilities"], softmax(saved["logits"]))
+        labels = np.load(finished.folder / "data/prepared/validation_labels.npy")
+        np.testing.assert_array_equal(saved["validation_labels"], labels)

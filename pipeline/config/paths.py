@@ -5,10 +5,11 @@ from pathlib import Path
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
 CLASS_NAMES = "classes.txt"  # in both folders, one name a line
-PREDICTIONS = Path("data/predictions.npz")
+PREDICTIONS = Path("data/predictions.npz")  # of the test images, and validation_logits with validation_labels
 ACTIVATIONS = Path("data/activations.npz")  # the index of an image, and <convolution>/<layer> maps
 
 MODEL = Path("models/model.keras")
+WEIGHTS = Path("models/weights.npz")  # all of them, <layer>/<weight>
 TRAINED_KERNELS = Path("models/kernels.npz")  # initial/<layer> and learnt/<layer>
 LAYERS_TEXT = Path("models/layers.txt")
 LAYERS = Path("models/layers.json")

@@ -56,6 +56,11 @@ def kernels(model: keras.Model) -> dict[str, NDArray[np.float32]]:
     return {layer.name: np.asarray(layer.kernel) for layer in model.layers if isinstance(layer, keras.layers.Conv2D)}
 
 
+def weights(model: keras.Model) -> dict[str, NDArray[np.float32]]:
+    """Return all weights as `layer/weight`, the moving averages of batch normalisation among them."""
+    return {f"{layer.name}/{weight.name}": np.asarray(weight) for layer in model.layers for weight in layer.weights}
+
+
 def layer_table(model: keras.Model) -> list[dict[str, Any]]:
     """Return each layer's name, type, output shape without the batch, and number of parameters."""
     return [

@@ -71,7 +71,7 @@ def test_where_the_cache_lacks_what_is_committed_nothing_is_changed_and_make_reb
     assert line == (
         "back: nothing is changed, since DVC's cache lacks what the last commit's dvc.lock names: "
         "metrics/history.csv, metrics/train.json, models/kernels.npz, models/layers.json, models/layers.txt, "
-        "models/model.keras; "
+        "models/model.keras, models/weights.npz; "
         "`git checkout HEAD -- params.yaml dvc.lock`, then `make` (or `dvc repro`) rebuilds it"
     )
     assert everything(copy) == before

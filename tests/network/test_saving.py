@@ -21,6 +21,16 @@ def test_a_saved_network_answers_as_before(steps, tmp_path):
     np.testing.assert_array_equal(answer(saving.load(tmp_path / "model.keras")), answer(network))
 
 
+def test_the_weights_by_their_names_make_another_network_answer_the_same():
+    network, other = (build(4, 8, dense=(5,), batch_normalization=True) for _ in range(2))
+    weights = saving.weights(network)
+    assert (answer(other) != answer(network)).any()
+    for layer in other.layers:
+        layer.set_weights([weights[f"{layer.name}/{weight.name}"] for weight in layer.weights])
+    np.testing.assert_array_equal(answer(other), answer(network))
+    assert sum(array.size for array in weights.values()) == network.count_params()
+
+
 def test_saving_a_network_or_another_of_the_same_seed_gives_the_same_bytes_at_any_hour(tmp_path, monkeypatch):
     seed_everything(3)
     network = build(4, 8)
