@@ -67,11 +67,9 @@ serve: .venv/complete ## serve the champion, or else the newest model, over HTTP
 	@python -m pipeline.commands.serve $(if $(PORT),--port $(PORT))
 
 queue: .venv/complete ## run what `dvc exp run --queue` put off, JOBS=2 at a time
-	@echo "make queue: the queued experiments, $(JOBS) at a time; make experiments lists the results"
-	@if [ "$$(git rev-parse --is-shallow-repository)" = true ]; then \
-		echo "make: this clone is shallow, and DVC loses queued experiments in one: git fetch --unshallow" >&2; exit 1; fi
+	@echo "make queue: the queued experiments, $(JOBS) at a time"
 	@python -m pipeline.commands.mend
-	@dvc exp run --run-all --jobs $(JOBS)
+	@python -m pipeline.commands.queue --jobs $(JOBS)
 
 study: .venv/complete ## answer a question of studies/ by many trials: NAME=dropout, or all; SEEDS=30, SCHEDULER=tcp://...
 	@echo "make study: the trials that were not made yet, then verdicts and pages"

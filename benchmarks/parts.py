@@ -126,7 +126,7 @@ def experiments(scratch: Path, mnist: Path) -> dict[str, Any]:
     def queued(jobs: int) -> Cost:
         for _ in range(EXPERIMENTS):
             run(["dvc", "exp", "run", "--queue", "-S", f"train.seed={next(seeds)}", "-S", "train.epochs=2"], folder)
-        return run(["dvc", "exp", "run", "--run-all", "--jobs", str(jobs)], folder)  # what make queue does
+        return run(["dvc", "exp", "run", "--run-all", "--jobs", str(jobs)], folder)  # as make queue does
 
     costs = alternate({"one": lambda: queued(1), "two": lambda: queued(2)})
     published = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")

@@ -19,7 +19,7 @@ for trial in json.loads(sys.argv[1]):
     changes = [f"--set-param={name}={value}" for name, value in trial.items()]
     subprocess.run(["dvc", "exp", "run", "--queue", *changes], check=True)
 queueing = time.perf_counter() - started
-subprocess.run(["dvc", "exp", "run", "--run-all", "--jobs", "2"], check=True)  # what make queue does
+subprocess.run(["dvc", "exp", "run", "--run-all", "--jobs", "2"], check=True)  # as make queue does
 seconds = time.perf_counter() - started
 try:
     while True:
