@@ -1,10 +1,12 @@
 """The page from its template: pictures inside it, numbers written out, nothing fetched from anywhere."""
 
 import base64
+import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jinja2
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
@@ -16,9 +18,24 @@ ARTICLE = {
 }
 
 
-def picture(path: Path, alt: str, caption: str = "") -> Markup:
-    """Return a figure element with the PNG file inside it."""
-    return embed(path.read_bytes(), "image/png", alt, caption)
+@jinja2.pass_context
+def picture(
+    context: Context, path: Path, caption: str, kind: Literal["chart", "images"] = "images", **more: Any
+) -> Markup:
+    """Return a figure element with the PNG file inside it, which a click or the space bar enlarges.
+
+    `caption` names a file of captions/: a line for those who cannot see the picture, an empty one, and what stands under
+    it; both are templated with what the page is. A page in the dark turns a chart's colours, and dims images.
+    """
+    template = context.environment.get_template(f"captions/{caption}.jinja")
+    alt, text = template.render({**context.get_all(), **more}).strip().split("\n\n")
+    content = path.read_bytes()
+    width, height = struct.unpack(">II", content[16:24])  # PNG's header: with them a page is laid out before it is read
+    return Markup(
+        '<figure class="{}"><label><input type="checkbox" aria-label="Enlarge: {}">'
+        '<span class="frame"><img src="{}" alt="{}" width="{}" height="{}"></span></label>'
+        "<figcaption>{}</figcaption></figure>"
+    ).format(kind, Markup(alt), data_url(content, "image/png"), Markup(alt), width, height, Markup(text))
 
 
 def embed(content: bytes, media_type: str, alt: str, caption: str = "") -> Markup:

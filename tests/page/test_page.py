@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import struct
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
@@ -66,6 +67,9 @@ METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing e
     },
 }
 
+# the beginning of a PNG file, 1200 pixels wide and 600 high
+PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 1200, 600)
+
 Content = dict[str, Any]
 
 
@@ -88,7 +92,7 @@ class Page(HTMLParser):
             self.rows.append([])
         if tag in ("td", "th"):
             self.rows[-1].append("")
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -111,7 +115,7 @@ def content(tmp_path) -> Content:
         "kernels_convolution_2",
         "activations_convolution_2",
     ]:
-        (tmp_path / f"{name}.png").write_bytes(f"picture of {name}".encode())
+        (tmp_path / f"{name}.png").write_bytes(PNG + f"picture of {name}".encode())
     measures = ["loss", "accuracy", "val_loss", "val_accuracy"]
     return {
         "settings": SETTINGS,
@@ -165,6 +169,20 @@ def test_every_figure_is_in_the_page_once_with_words_for_those_who_cannot_see_it
     alternatives = [picture["alt"].strip() for picture in pictures]
     assert all(alternatives)
     assert len(set(alternatives)) == len(alternatives)
+
+
+def test_every_figure_has_its_size_its_caption_and_a_box_that_enlarges_it_from_the_keyboard(content):
+    html = render(content)
+    page = Page(html)
+    pictures = [attributes for tag, attributes in page.elements if tag == "img"]
+    assert {(picture["width"], picture["height"]) for picture in pictures} == {("1200", "600")}
+    assert not [picture for picture in pictures if "loading" in picture]
+    boxes = [attributes["aria-label"] for tag, attributes in page.elements if tag == "input"]
+    assert boxes == [f"Enlarge: {picture['alt']}" for picture in pictures]
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", html)
+    assert len(captions) == len(pictures)
+    assert all(caption.endswith(".") for caption in captions)
+    assert "10 different kernels over training image 7, and much the same picture." in captions[0]
 
 
 def test_every_link_leads_to_one_place_on_the_page(content):
