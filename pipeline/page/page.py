@@ -24,8 +24,8 @@ def picture(
 ) -> Markup:
     """Return a figure element with the PNG file inside it, which a click or the space bar enlarges.
 
-    `caption` names a file of captions/: a line for those who cannot see the picture, an empty one, and what stands under
-    it; both are templated with what the page is. A page in the dark turns a chart's colours, and dims images.
+    `caption` names a file of captions/: a line for those who cannot see the picture, an empty one, and what stands
+    under it; both are templated with what the page is. A page in the dark turns a chart's colours, and dims images.
     """
     template = context.environment.get_template(f"captions/{caption}.jinja")
     alt, text = template.render({**context.get_all(), **more}).strip().split("\n\n")
