@@ -46,7 +46,7 @@ def cross_validated(
     """
     numbers = stratified(train.labels, classes, folds, seed)
     logits = np.empty((len(train.labels), len(classes)), np.float32)
-    traced = lru_cache(maxsize=1)(TracedNetwork)  # folds of one size follow each other
+    traced = lru_cache(maxsize=1)(TracedNetwork)  # folds of one size follow each other, and share its graphs
     for fold in range(folds):
         left_out = numbers == fold
         rest = Split(train.images[~left_out], train.labels[~left_out])

@@ -64,6 +64,13 @@ def test_a_seed_gives_the_same_folds_every_time_and_another_seed_others():
     assert (first != other).mean() > 0.5
 
 
+def test_images_are_dealt_in_the_seeds_order_whichever_way_the_cpu_sorts():
+    labels = np.random.default_rng(1).integers(0, 3, 500).astype(np.uint8)
+    shuffled = np.random.default_rng(7).permutation(500)
+    dealt = [image for label in range(3) for image in shuffled if labels[image] == label]
+    np.testing.assert_array_equal(stratified(labels, NAMES[:3], 4, seed=7)[dealt], np.arange(500) % 4)
+
+
 def test_a_class_with_fewer_images_than_folds_is_told_by_its_name_before_anything_is_learnt():
     labels = np.repeat(np.arange(3, dtype=np.uint8), [10, 4, 7])
     message = (
