@@ -52,7 +52,7 @@ def confident_joint(probabilities: NDArray[np.float32], labels: NDArray[np.uint8
     An image is confidently of the most probable class among those whose probability is at least the class's
     threshold, the mean that the images with this label have; of none where no class reaches its own. A class without
     images has no threshold, and nothing is counted to it. Northcutt, Jiang and Chuang, Confident learning, Journal of
-    Artificial Intelligence Research 70 (2021), arXiv:1911.00068, equations 1 and 2.
+    Artificial Intelligence Research 70 (2021), arXiv:1911.00068.
     """
     classes = probabilities.shape[1]
     counts = np.bincount(labels, minlength=classes)

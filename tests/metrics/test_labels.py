@@ -126,7 +126,7 @@ def test_the_order_of_the_classes_changes_only_their_numbers(drawn, random):
 @given(sets)
 @settings(deadline=None)
 def test_the_confident_joint_is_the_papers(drawn):
-    """Equations 1 and 2 of arXiv:1911.00068, written down image by image."""
+    """As arXiv:1911.00068 defines it, written down image by image."""
     probabilities, labels, _ = drawn
     classes = range(probabilities.shape[1])
     thresholds = [
