@@ -1,6 +1,6 @@
 """error_analysis: what the network gets wrong, and whether it knows."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -9,12 +9,18 @@ from numpy.typing import NDArray
 from pipeline.config import paths
 from pipeline.data import files, prepared
 from pipeline.figures import style
-from pipeline.figures.predictions import draw_confidence, draw_confusion, draw_example, draw_misclassified
-from pipeline.metrics.scores import confidence, separation
+from pipeline.figures.predictions import draw_answers, draw_confidence, draw_confusion, draw_example
+from pipeline.metrics.labels import doubtful, probable_errors
+from pipeline.metrics.scores import confidence, separation, softmax
 from pipeline.metrics.statistics import confusion_matrix
 from pipeline.tracking.stage import stage
 
+Part = Literal["test", "train"]
+PARTS: dict[Part, str] = {"test": "test", "train": "training"}
 GALLERY = 48  # wrong images in the picture; all of them are in the table
+DOUBTFUL = (
+    24  # images of each part whose labels are believed least, in the picture, and four times as many in the table
+)
 
 
 def misclassified(
@@ -42,6 +48,9 @@ def main() -> None:
         names = style.short_names(prepared.class_names())
         with np.load(paths.PREDICTIONS) as saved:
             probabilities, predicted, labels = saved["probabilities"], saved["predicted"], saved["labels"]
+            asked: dict[Part, tuple[NDArray[np.float32], NDArray[np.uint8]]] = {"test": (probabilities, labels)}
+            if "train_logits" in saved:  # of networks that had not learnt the image
+                asked["train"] = (softmax(saved["train_logits"]), saved["train_labels"])
         wrong = predicted != labels
         confidences = confidence(probabilities)
         examples: dict[str, int | None] = {
@@ -61,13 +70,27 @@ def main() -> None:
                 style.save(figure, folder / f"{name}.png")
         style.save(draw_confidence(confidences, wrong), folder / "confidence.png")
         shown = table.head(GALLERY)
-        style.save(draw_misclassified(images[shown["index"].to_numpy()], shown, names), folder / "misclassified.png")
+        gallery = draw_answers(images[shown["index"]], shown, names, "Wrong images, the surest mistakes first")
+        style.save(gallery, folder / "misclassified.png")
         matrix = confusion_matrix(labels, predicted, len(names))
         style.save(draw_confusion(matrix, names), folder / "confusion.png")
         files.write_text(paths.MISCLASSIFIED, table.to_csv(index=False))
+        doubted = {part: pd.DataFrame(doubtful(*answers, 4 * DOUBTFUL)) for part, answers in asked.items()}
+        for part, least in doubted.items():
+            shown = least.head(DOUBTFUL)
+            pictures = prepared.load(part).images[shown["index"]]
+            gallery = draw_answers(
+                pictures, shown, names, f"The labels of {PARTS[part]} images that are believed least"
+            )
+            style.save(gallery, folder / f"doubtful_{part}.png")
+        files.write_text(paths.DOUBTFUL, pd.concat(doubted, names=["part"]).droplevel(1).to_csv())
         results: dict[str, Any] = {
             **separation(confidences, wrong),
             **{f"{name}_example": i for name, i in examples.items()},
+            **{
+                f"probable_label_errors_{part}": probable_errors(*asked[part]) if part in asked else None
+                for part in PARTS
+            },
         }
         protocol = {"test_set": prepared.TEST_SET[run.params.prepare.validation]}
         files.write_json(paths.metrics("error_analysis"), results | protocol)

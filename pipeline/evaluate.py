@@ -1,5 +1,8 @@
 """evaluate: what the network says of every test image, each counted once, and how it sees one of them."""
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -10,6 +13,8 @@ from pipeline.metrics.scores import score, softmax
 from pipeline.metrics.shifts import shift_accuracy_by_image
 from pipeline.metrics.statistics import confusion_matrix
 from pipeline.network import saving
+from pipeline.network.backend import use_native_instructions
+from pipeline.network.folds import cross_validated
 from pipeline.network.fused import predictor
 from pipeline.network.inspect import activations
 from pipeline.tracking.stage import stage
@@ -42,12 +47,22 @@ def in_order(names: list[str]) -> list[str]:
     ]
 
 
+def tell(folds: int, fold: int, right: float) -> None:
+    """Print how a fold went, since each takes as long as training."""
+    print(f"fold {fold} of {folds}: {right:.4f} of the images that this network had not learnt are right", flush=True)
+
+
 def main() -> None:
-    """Write the probabilities of every test image, the scores, and the activation maps of the image that is shown."""
+    """Write what the network says of every test and validation image, the scores, and the maps of the image shown.
+
+    Where folds are asked for, also what networks say of the training images that they have not learnt.
+    """
     with stage("evaluate") as run:
         settings = run.params.evaluate
         test = prepared.load("test")
         index = prepared.choose(settings.image, test.images, settings.seed, "evaluate.image")
+        if settings.folds and run.params.train.native:
+            use_native_instructions()
         network = saving.load(paths.MODEL)
         images = np.asarray(test.images)
         logits = predictor(network, len(images))
@@ -58,6 +73,14 @@ def main() -> None:
         files.write_arrays(paths.ACTIVATIONS, image=np.array(index), **maps)
         validation = prepared.load("validation")
         watched = np.asarray(validation.images)
+        names = prepared.class_names()
+        unlearnt: dict[str, NDArray[Any]] = {}
+        if settings.folds:
+            train = prepared.load("train")
+            answers = cross_validated(
+                run.params, train, validation, names, settings.folds, settings.seed, partial(tell, settings.folds)
+            )
+            unlearnt = {"train_logits": answers, "train_labels": train.labels}
         files.write_arrays(
             paths.PREDICTIONS,
             logits=test_logits,
@@ -66,8 +89,8 @@ def main() -> None:
             labels=test.labels,
             validation_logits=predictor(network, len(watched))(watched),
             validation_labels=validation.labels,
+            **unlearnt,
         )
-        names = prepared.class_names()
         shown = np.array(in_order(names))
         pairs = pd.DataFrame({"label": shown[test.labels], "predicted": shown[predicted]})
         files.write_text(paths.CONFUSION, pairs.to_csv(index=False))

@@ -1,11 +1,19 @@
 """The wrong images: all of them, in order."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from support.clones import Clone, copy_of
 
 from pipeline import error_analysis
+from pipeline.data import files
+from pipeline.metrics.labels import doubtful
+from pipeline.metrics.scores import softmax
 
 
 def answers(count: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
@@ -25,3 +33,20 @@ def test_the_table_has_every_wrong_image_and_no_other_the_surest_first(count, se
         assert (row.label, row.predicted) == (labels[row.index], predicted[row.index])
         assert row.probability_of_predicted == probabilities[row.index].max()
         assert row.probability_of_label == probabilities[row.index, row.label]
+
+
+@pytest.mark.slow
+def test_the_doubtful_training_images_are_those_that_other_networks_doubt(finished: Clone, tmp_path: Path):
+    clone = copy_of(finished, tmp_path / "convscope")
+    clone.set(evaluate__folds=2)
+    assert clone.repro() == ["evaluate", "error_analysis", "report", "publish"]
+    table = pd.read_csv(clone.folder / "metrics/doubtful.csv").set_index("part")
+    with np.load(clone.folder / "data/predictions.npz") as saved:
+        expected = doubtful(softmax(saved["train_logits"]), saved["train_labels"], 96)
+        prepared = np.load(clone.folder / "data/prepared/train_labels.npy")
+        np.testing.assert_array_equal(saved["train_labels"], prepared)
+    np.testing.assert_array_equal(table.loc["train", "index"], expected["index"])
+    assert len(table.loc["test"]) == 96
+    assert (clone.folder / "figures/error_analysis/doubtful_train.png").exists()
+    counts = files.read_json(clone.folder / "metrics/error_analysis.json")
+    assert isinstance(counts["probable_label_errors_train"], int)

@@ -197,7 +197,6 @@ NAMED: dict[str, set[str]] = {
     "pipeline.metrics.statistics": {"pandas"},
     "pipeline.figures.style": {"matplotlib"},
     "pipeline.figures.kernels": {"matplotlib"},
-    "pipeline.figures.labels": {"matplotlib"},
     "pipeline.figures.network": {"matplotlib", "pandas"},
     "pipeline.figures.predictions": {"matplotlib", "pandas"},
     "pipeline.figures.studies": {"matplotlib", "pandas"},

@@ -92,6 +92,7 @@ print(json.dumps(sorted(read)))
 OTHERWISE = {
     "fetch": [{"fetch__dataset": "mnist"}],
     "train": [{"train__optimizer": "sgd"}, {"train__optimizer": "adamw"}],
+    "evaluate": [{"evaluate__folds": 2, "train__optimizer": name} for name in ("adam", "sgd", "adamw")],
 }
 
 

@@ -16,7 +16,14 @@ from pipeline.tracking import lineage
 # file by file, and DVC leaves what lies beside them.
 WRITTEN = {
     "data/prepared": ("classes.txt", "*_images.npy", "*_labels.npy"),
-    "figures/error_analysis": ("confidence.png", "confusion.png", "misclassified.png", "right.png", "wrong.png"),
+    "figures/error_analysis": (
+        "confidence.png",
+        "confusion.png",
+        "doubtful_*.png",
+        "misclassified.png",
+        "right.png",
+        "wrong.png",
+    ),
     "figures/kernel_demo": ("edge_kernel.png", "max_pooling.png", "random_kernels.png"),
     "figures/visualise": ("activations_*.png", "curves.png", "edge_auroc.png", "filter.png", "kernels_*.png"),
 }

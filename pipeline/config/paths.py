@@ -17,6 +17,7 @@ LAYERS = Path("models/layers.json")
 METRICS = Path("metrics")
 HISTORY = METRICS / "history.csv"
 MISCLASSIFIED = METRICS / "misclassified.csv"
+DOUBTFUL = METRICS / "doubtful.csv"
 CONFUSION = METRICS / "confusion.csv"
 CLASSES = METRICS / "classes.csv"
 KERNELS = METRICS / "kernels.csv"

@@ -118,10 +118,11 @@ class Train(Section):
 
 
 class Evaluate(Section):
-    """Which test image's activation maps are kept and shown."""
+    """Which test image's activation maps are kept and shown, and whether networks are asked about training images."""
 
     seed: Seed
     image: Index | None
+    folds: Annotated[int, Ge(2)] | None
 
 
 class ErrorAnalysis(Section):

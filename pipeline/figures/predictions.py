@@ -42,12 +42,15 @@ def draw_confidence(confidences: NDArray[np.float32], wrong: NDArray[np.bool_]) 
     return figure
 
 
-def draw_misclassified(images: NDArray[np.uint8], table: pd.DataFrame, names: list[str]) -> Figure:
-    """Draw wrong images (n, height, width) in the order of their table: true class, an arrow, predicted class."""
+def draw_answers(images: NDArray[np.uint8], table: pd.DataFrame, names: list[str], heading: str) -> Figure:
+    """Draw images (n, height, width) in the order of their table: label, an arrow, the network's answer.
+
+    The table has the columns label, predicted and probability_of_predicted.
+    """
     if table.empty:
         figure, ((axes,),) = style.canvas(1, 1, height=1.0)
         axes.set_axis_off()
-        axes.text(0.5, 0.5, "No image is wrong.", ha="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, "There is no such image.", ha="center", transform=axes.transAxes)
         return figure
     long = max(map(len, names)) > 3
     line = "\n" if long else " "
@@ -56,7 +59,7 @@ def draw_misclassified(images: NDArray[np.uint8], table: pd.DataFrame, names: li
         f"{names[label]} →{line}{names[predicted]} ({probability:.2f})"
         for label, predicted, probability in zip(*columns, strict=True)
     ]
-    return style.image_grid(list(images), titles, "Wrong images, the surest mistakes first", columns=6 if long else 8)
+    return style.image_grid(list(images), titles, heading, columns=6 if long else 8)
 
 
 def draw_confusion(matrix: NDArray[np.int64], names: list[str]) -> Figure:

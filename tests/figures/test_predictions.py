@@ -64,7 +64,7 @@ def test_the_gallery_shows_the_table_in_its_order_by_class_names(count, names, l
     probabilities, predicted, _ = answers(count)
     table = error_analysis.misclassified(probabilities, predicted, (predicted + 1) % 4)
     images = np.random.default_rng(1).integers(0, 256, (count, 3, 3), np.uint8)
-    (axes,) = predictions.draw_misclassified(images, table, names).axes
+    (axes,) = predictions.draw_answers(images, table, names, "Wrong").axes
     for drawn, title, image, row in zip(axes.images, axes.texts, images, table.itertuples(), strict=True):
         np.testing.assert_array_equal(drawn.get_array(), image)
         answer = f"{names[row.predicted]} ({row.probability_of_predicted:.2f})"
@@ -74,8 +74,8 @@ def test_the_gallery_shows_the_table_in_its_order_by_class_names(count, names, l
 def test_the_gallery_says_when_no_image_is_wrong():
     probabilities, predicted, _ = answers(6)
     table = error_analysis.misclassified(probabilities, predicted, predicted)
-    (axes,) = predictions.draw_misclassified(np.empty((0, 3, 3), np.uint8), table, NAMES).axes
-    assert [text.get_text() for text in axes.texts] == ["No image is wrong."]
+    (axes,) = predictions.draw_answers(np.empty((0, 3, 3), np.uint8), table, NAMES, "Wrong").axes
+    assert [text.get_text() for text in axes.texts] == ["There is no such image."]
     assert not axes.images
 
 

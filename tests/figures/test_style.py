@@ -60,7 +60,7 @@ def confidence(count: int) -> Figure:
 def misclassified(count: int) -> Figure:
     classes = max(count, 10)
     table = pd.DataFrame({"label": range(count), "predicted": 9, "probability_of_predicted": numbers().random(count)})
-    return predictions.draw_misclassified(np.repeat(IMAGE[None], count, axis=0), table, names(classes))
+    return predictions.draw_answers(np.repeat(IMAGE[None], count, axis=0), table, names(classes), "Wrong images")
 
 
 def confusion(classes: int) -> Figure:
@@ -142,7 +142,7 @@ DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classe
     "draw_curves": (curves, [1, 3, 10, 32]),
     "draw_example": (example, [3, 10, 15, 20, 100]),
     "draw_confidence": (confidence, [0, 1, 10_000]),
-    "draw_misclassified": (misclassified, [0, 1, 3, 10, 32]),
+    "draw_answers": (misclassified, [0, 1, 3, 10, 32]),
     "draw_confusion": (confusion, [3, 10, 15, 20, 100]),
     "draw_kernels": (kernels, [1, 3, 10, 32]),
     "draw_activations": (activations, [1, 3, 10, 32]),

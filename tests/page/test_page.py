@@ -14,11 +14,11 @@ from support.clones import SETTINGS
 
 from pipeline.config import params
 from pipeline.data import prepared
-from pipeline.page.page import ARTICLE, number, render
+from pipeline.page.page import ARTICLE, TEMPLATE, number, render
 
 FIGURES = {
     "kernel_demo": ["random_kernels", "edge_kernel", "max_pooling"],
-    "error_analysis": ["right", "wrong", "confidence", "confusion", "misclassified"],
+    "error_analysis": ["right", "wrong", "confidence", "confusion", "misclassified", "doubtful_test"],
     "visualise": ["curves", "kernels_convolution_1", "activations_convolution_1", "filter", "edge_auroc"],
 }
 METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing else
@@ -54,6 +54,8 @@ METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing e
         "misclassification_auroc": 0.9557,
         "right_example": 3,
         "wrong_example": 5,
+        "probable_label_errors_test": 2,
+        "probable_label_errors_train": None,
     },
     "visualise": {
         "dead_filters": 0,
@@ -114,6 +116,7 @@ def content(tmp_path) -> Content:
         *(name for names in FIGURES.values() for name in names),
         "kernels_convolution_2",
         "activations_convolution_2",
+        "doubtful_train",
     ]:
         (tmp_path / f"{name}.png").write_bytes(PNG + f"picture of {name}".encode())
     measures = ["loss", "accuracy", "val_loss", "val_accuracy"]
@@ -177,7 +180,7 @@ def test_every_figure_has_its_size_its_caption_and_a_box_that_enlarges_it_from_t
     pictures = [attributes for tag, attributes in page.elements if tag == "img"]
     assert {(picture["width"], picture["height"]) for picture in pictures} == {("1200", "600")}
     assert not [picture for picture in pictures if "loading" in picture]
-    boxes = [attributes["aria-label"] for tag, attributes in page.elements if tag == "input"]
+    boxes = [attributes["aria-label"] for _, attributes in page.elements if attributes.get("type") == "checkbox"]
     assert boxes == [f"Enlarge: {picture['alt']}" for picture in pictures]
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", html)
     assert len(captions) == len(pictures)
@@ -470,3 +473,22 @@ def test_the_page_quotes_the_articles_training_log():
         "val_loss": [0.2958, 0.2093, 0.1689, 0.1385, 0.1216, 0.1103],
         "val_accuracy": [0.9171, 0.9425, 0.9548, 0.9620, 0.9660, 0.9685],
     }
+
+
+def test_the_page_counts_doubtful_training_labels_only_where_networks_were_asked_that_had_not_learnt_them(content):
+    assert "2 of 40 test images. The training images would be judged by a network that has" in rendered(content).text
+    change(content, "evaluate", folds=3)
+    content["metrics"]["error_analysis"]["probable_label_errors_train"] = 7
+    figures = content["figures"]["error_analysis"]
+    figures["doubtful_train"] = figures["confidence"].with_name("doubtful_train.png")
+    page = rendered(content)
+    assert "and 7 of 20,000 training images, each judged by one of 3 networks that had not learnt it." in page.text
+    choices = [attributes for tag, attributes in page.elements if attributes.get("type") == "radio"]
+    assert [("checked" in choice, choice["name"]) for choice in choices] == [(True, "doubtful"), (False, "doubtful")]
+    assert len(page.values("src")) == sum(map(len, content["figures"].values()))
+
+
+def test_no_caption_lies_unused(content):
+    captions = {path.stem for path in (TEMPLATE.parent / "captions").iterdir()}
+    templates = "".join(path.read_text() for path in TEMPLATE.parent.rglob("*.html.jinja"))
+    assert captions == set(re.findall(r'picture\([^()]+?, "(\w+)"', templates))
