@@ -20,7 +20,7 @@ from support.synthetic import contents_of, synthetic_digits, write_idx, write_np
 from pipeline.config.errors import UserError
 from pipeline.config.sections import Fetch
 from pipeline.data import idx
-from pipeline.sources import archives, arrays, datasets, reader
+from pipeline.sources import arrays, budget, datasets, raw, reader
 
 TRAIN, TEST = synthetic_digits(30, 0), synthetic_digits(20, 1)
 CONTENTS = contents_of(TRAIN, TEST)
@@ -236,7 +236,7 @@ def test_validation_images_of_another_shape_are_left_out_and_that_is_said(tmp_pa
     ],
 )
 def test_files_are_of_one_data_set_where_their_names_differ_only_in_part_and_kind(one: str, other: str, same: bool):
-    assert (reader.origin(one) == reader.origin(other)) is same
+    assert (raw.origin(one) == raw.origin(other)) is same
 
 
 def test_sixteen_bits_are_advised_their_highest_value_and_not_that_of_these_images(tmp_path: Path):
@@ -294,14 +294,13 @@ def test_what_lies_there_is_told_where_it_is_no_data_set(tmp_path: Path):
         datasets.custom(tmp_path, fetch())
 
 
-def test_a_file_larger_than_allowed_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("what", "limit"), [(budget.UNPACKED, 1000), (budget.KEPT, 25_000), (budget.FILES, 3)])
+def test_what_is_larger_than_allowed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, limit: int):
     write_zip(tmp_path / "own.zip", TRAIN, TEST)
-    (tmp_path / f"{idx.TRAIN_IMAGES}.gz").write_bytes(gzip.compress(b"\1" * 20_000))
-    monkeypatch.setattr(archives, "LIMIT", 10_000)
-    for place in (tmp_path / "own.zip", tmp_path / f"{idx.TRAIN_IMAGES}.gz"):
-        with pytest.raises(UserError, match=r"bytes unpacked; allowed are 10,000$") as refused:
-            reader.read(place)
-        assert "\n" not in str(refused.value)
+    monkeypatch.setitem(budget.LIMITS, what, limit)
+    with pytest.raises(UserError, match=rf"own\.zip: .*[\d,]+ {what} found; allowed are [\d,]+ in one") as refused:
+        reader.read(tmp_path / "own.zip")
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
