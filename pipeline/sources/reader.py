@@ -98,11 +98,14 @@ def _take(raw: Raw, path: str, content: Callable[[], BinaryIO]) -> None:
             raw.add(role, array, path)
     elif name == CLASS_NAMES:
         raw.classes = _lines(content)
-    elif MAPPING.fullmatch(name) and raw.classes is None:
-        raw.classes = [chr(int(line.split()[1])) for line in _lines(content)]
+    elif MAPPING.fullmatch(name) and all(map(re.compile(r"\d+( \d{2,3})+").fullmatch, lines := _lines(content))):
+        raw.classes = raw.classes or [chr(int(line.split()[1])) for line in lines]
     elif name == "class_names.npy":  # in an .npz
         with content() as file:
-            names = np.concatenate([block.ravel() for block in saved.npy(file).blocks])
+            array = saved.npy(file)
+            if array.size > TEXT:
+                raise UserError(f"{array.found}; allowed are {TEXT:,} bytes of names")
+            names = np.concatenate([block.ravel() for block in array.blocks])
         names = np.char.decode(names, "utf-8") if names.dtype.kind == "S" else names
         raw.classes = [str(name) for name in names]
     elif name.endswith(".npy") and (named := arrays.role(path)):

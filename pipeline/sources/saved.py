@@ -29,8 +29,13 @@ class Saved:
 
     @property
     def found(self) -> str:
-        """What it is, for a message."""
+        """Return what it is, for a message."""
         return f"found {self.dtype} of shape {_sizes(self.shape)}"
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes it takes."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 def in_memory(array: Array) -> Saved:

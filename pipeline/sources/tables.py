@@ -20,7 +20,7 @@ from pipeline.sources.images import TURNED, Images
 from pipeline.sources.saved import Array, Saved, in_memory
 from pipeline.sources.unpacking import uncompressed
 
-PIECE = 2**21  # bytes of whole lines that pandas reads at once
+PIECE = 2**23  # bytes of whole lines that pandas reads at once
 LINE = 2**19  # bytes: 128x128 numbers of 30 digits
 LABEL_NAMES = ("label", "labels", "class", "target", "y")
 ROW_NUMBERS = ("", "id", "index", "unnamed: 0")  # of a first column, as pandas and Kaggle name it
@@ -83,7 +83,7 @@ def columns_of(content: bytes) -> Columns:
     label = next((lower.index(name) for name in LABEL_NAMES if name in lower), None)
     if label is None and pixels and math.isqrt(len(pixels) - 1) ** 2 == len(pixels) - 1:
         label = pixels[0]
-        if _is_last(lines[1] if named and len(lines) > 1 else content, len(names)):
+        if _is_last(lines[1] if named and len(lines) > 1 else content):
             label = pixels[-1]
     pixels = [number for number in pixels if number != label]
     if math.isqrt(len(pixels)) < 2 or math.isqrt(len(pixels)) ** 2 != len(pixels):
@@ -91,10 +91,11 @@ def columns_of(content: bytes) -> Columns:
     return Columns(len(names), names if named else [], label, pixels)
 
 
-def _is_last(content: bytes, count: int) -> bool:
+def _is_last(content: bytes) -> bool:
     """Tell whether a label without a name is last: where the first column never changes, and the last one does."""
-    rows = [row for row in (_cells(line) for line in content.split(b"\n")) if len(row) == count]
-    return len({row[0] for row in rows}) < 2 <= len({row[-1] for row in rows})
+    lines = [line.strip() for line in content.split(b"\n") if line.strip()]
+    firsts, lasts = {line.split(b",", 1)[0] for line in lines}, {line.rsplit(b",", 1)[-1] for line in lines}
+    return len(firsts) < 2 <= len(lasts)
 
 
 def _cells(line: bytes) -> list[str]:
@@ -135,7 +136,8 @@ def read_table(file: BinaryIO, columns: Columns, label: int, convert: Convert, b
     numbers: dict[str, int] = {}  # of each label that there is
     first: set[Any] = set()  # what stands in the first column, where the last has the label
     for frame in _frames(file, columns):
-        wrong = [number for number in columns.pixels if frame[number].dtype.kind not in "iuf"]
+        kinds = frame.dtypes.tolist()
+        wrong = [number for number in columns.pixels if kinds[number].kind not in "iuf"]
         if wrong:
             name = columns.names[wrong[0]] if columns.names else wrong[0] + 1
             raise UserError(f"column {name} holds something else than numbers")
@@ -150,8 +152,8 @@ def read_table(file: BinaryIO, columns: Columns, label: int, convert: Convert, b
             numbers.setdefault(text, len(numbers))
         codes.append(np.array([numbers[text] for text in texts], np.int16)[found])
         budget.spend(KEPT, codes[-1].nbytes)
-        pixels = frame[columns.pixels].to_numpy().reshape(-1, columns.side, columns.side)
-        images.extend(convert(in_memory(pixels), images.count))
+        pixels = frame.drop(columns=frame.columns.difference(columns.pixels)).to_numpy()
+        images.extend(convert(in_memory(pixels.reshape(-1, columns.side, columns.side)), images.count))
     if not codes:
         raise UserError("a table without images")
     whole = all(re.fullmatch(r"\d{1,9}", name) for name in numbers)
