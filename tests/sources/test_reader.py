@@ -2,7 +2,10 @@
 
 import gzip
 import io
+import pickle
 import re
+import resource
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -11,9 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 from support.clones import SETTINGS
 from support.synthetic import contents_of, synthetic_digits, write_idx, write_npz, write_zip
 
@@ -320,26 +324,96 @@ def test_an_array_has_a_part_and_a_kind_by_its_name_or_none(path: str, expected:
     assert arrays.role(path) == expected
 
 
-@st.composite
-def broken(draw: st.DrawFn) -> bytes:
-    """An archive of some form, cut, flipped, or with a header that claims anything."""
+def in_zip(name: str, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def npy(shape: tuple[int, ...], kind: str, fortran: bool) -> bytes:
+    """The start of a .npy file that claims anything."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": kind, "fortran_order": fortran, "shape": shape})
+    return buffer.getvalue() + bytes(1000)
+
+
+def own_npz() -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: array[:3] for name, array in OWN.items()})
-    whole = [buffer.getvalue(), in_tar("own.npz", buffer.getvalue(), "w:gz"), debian_package(in_tar("a", b"b"))]
-    whole += [in_tar(idx.TRAIN_IMAGES, CONTENTS[idx.TRAIN_IMAGES][:900]), gzip.compress(CONTENTS[idx.TEST_LABELS])]
-    content = bytearray(draw(st.sampled_from(whole)))
-    for _ in range(draw(st.integers(0, 4))):
-        content[draw(st.integers(0, len(content) - 1))] = draw(st.integers(0, 255))
-    return bytes(content[: draw(st.integers(0, len(content)))] + draw(st.binary(max_size=9)))
+    return buffer.getvalue()
 
 
-@given(content=broken(), name=st.sampled_from(["own.npz", "own.deb", "own", f"{idx.TEST_LABELS}.gz"]))
-@settings(deadline=None, max_examples=150)
-def test_whatever_a_file_holds_the_end_is_an_answer_or_one_line(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str
+def picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(TRAIN.images[0]).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+ZEROS = bytes(20_000_000)
+LEAVES = {
+    "own.npz": [own_npz()],
+    idx.TRAIN_IMAGES: [CONTENTS[idx.TRAIN_IMAGES][:900], CONTENTS[idx.TRAIN_IMAGES], ZEROS],
+    f"{idx.TEST_LABELS}.gz": [gzip.compress(CONTENTS[idx.TEST_LABELS]), gzip.compress(ZEROS)],
+    "mnist.pkl": [pickle.dumps([(TEST.images.reshape(20, 784) / np.float32(256), TEST.labels)] * 3, 3), b"]" * 2000],
+    "train/cat/1.png": [picture(), ZEROS],
+    "train.csv": [b"label" + b",pixel" * 64 + b"\n" + (b"1" + b",0" * 64 + b"\n") * 9, b"," * 100_000, ZEROS],
+    "classes.txt": [b"dog\ncat\n", ZEROS],
+    "a.tar": [ZEROS, in_tar("a", b"b")],
+}
+LAYERS: dict[str, Callable[[str, bytes], bytes]] = {
+    "zip": in_zip,
+    "npz": in_zip,
+    "tar": in_tar,
+    "tar.gz": lambda name, content: in_tar(name, content, "w:gz"),
+    "tar.xz": lambda name, content: in_tar(name, content, "w:xz"),
+    "deb": lambda name, content: debian_package(in_tar(name, content)),
+}
+sizes = st.sampled_from([-1, 0, 1, 3, 28, 784, 10**5, 2**31, 2**40])
+
+
+@st.composite
+def broken(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A file, or archives in archives, of which each may be cut, flipped, or claim any size in its header."""
+    name = draw(st.sampled_from([*LEAVES, "x_train.npy"]))
+    if name in LEAVES:
+        content = draw(st.sampled_from(LEAVES[name]))
+    else:
+        shape = tuple(draw(st.lists(sizes, max_size=5)))
+        content = npy(
+            shape, draw(st.sampled_from(["|u1", "<f8", "<U9", "|S0", "<U100000000", "|b1"])), draw(st.booleans())
+        )
+    for layer in draw(st.lists(st.sampled_from(sorted(LAYERS)), max_size=6)):
+        content = LAYERS[layer](name, damaged(draw, content))
+        name = f"own.{layer}"
+    return name.replace("/", "-"), damaged(draw, content)
+
+
+def damaged(draw: st.DrawFn, content: bytes) -> bytes:
+    if not content or draw(st.booleans()):
+        return content
+    last = len(content) - 1
+    match draw(st.sampled_from(["cut", "flipped", "huge", "longer"])):
+        case "cut":
+            return content[: draw(st.integers(0, last))]
+        case "flipped":
+            at = draw(st.integers(0, last))
+            return content[:at] + bytes([draw(st.integers(0, 255))]) + content[at + 1 :]
+        case "huge":
+            at = draw(st.integers(0, min(last, 600)) | st.integers(max(0, last - 100), last))
+            return content[:at] + draw(st.sampled_from([b"\xff" * 4, b"\x7f" * 4, b"777777777"])) + content[at + 4 :]
+    return content + draw(st.binary(max_size=9))
+
+
+@given(file=broken())
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_a_file_holds_the_end_is_an_answer_or_one_line_and_takes_little(
+    tmp_path_factory: pytest.TempPathFactory, file: tuple[str, bytes]
 ):
+    name, content = file
     place = tmp_path_factory.mktemp("broken") / name
     place.write_bytes(content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for path in (place, place.parent):
         said = str(path)
         try:
@@ -347,3 +421,5 @@ def test_whatever_a_file_holds_the_end_is_an_answer_or_one_line(
         except UserError as error:
             said = str(error)
         assert re.fullmatch(f"{re.escape(str(path))}.*", said)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
+    shutil.rmtree(place.parent)
