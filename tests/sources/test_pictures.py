@@ -133,6 +133,19 @@ def test_a_picture_that_claims_to_be_huge_is_refused_before_it_is_unpacked(monke
         pictures.read_picture("a.png", encoded(Image.fromarray(GREY)), None, False)
 
 
+def test_a_large_photo_is_decoded_at_a_part_of_its_size_where_a_size_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+    photo = encoded(Image.linear_gradient("L").resize((800, 800)), "JPEG")
+    monkeypatch.setattr(pictures, "LARGEST", 100 * 100)
+    with pytest.raises(
+        UserError, match=r"800x800 pixels; allowed are 10,000 in all, or more of a JPEG with fetch\.size"
+    ):
+        pictures.read_picture("a.jpg", photo, None, False)
+    small = pictures.fitted(pictures.read_picture("a.jpg", photo, None, False, (28, 28)), (28, 28))
+    monkeypatch.undo()
+    whole = pictures.fitted(pictures.read_picture("a.jpg", photo, None, False), (28, 28))
+    assert np.abs(small.astype(int) - whole).max() < 3
+
+
 def test_a_tree_of_pictures_becomes_a_data_set_of_which_one_in_seven_of_each_class_tests(tmp_path: Path):
     for name in ("NA", "cat"):
         (tmp_path / name).mkdir()

@@ -64,6 +64,33 @@ def test_a_test_table_without_labels_is_passed_over_and_a_share_of_the_other_tes
     assert counts == [[6] * 10, [1] * 10]
 
 
+def test_a_table_of_validation_images_joins_training_and_emnists_images_are_turned(tmp_path: Path):
+    for part in ("train", "valid", "test"):
+        (tmp_path / f"emnist-digits-{part}.csv").write_bytes(table(list(TRAIN.labels), header=False))
+    contents, _, notes = datasets.custom(tmp_path, SETTINGS.fetch)
+    images = idx.decode(contents[idx.TRAIN_IMAGES], "", 3)
+    turned = TRAIN.images.swapaxes(1, 2)
+    np.testing.assert_array_equal(np.sort(images, axis=0), np.sort(np.concatenate([turned, turned]), axis=0))
+    np.testing.assert_array_equal(idx.decode(contents[idx.TEST_IMAGES], "", 3), turned)
+    assert "its 70 validation images join the training images; prepare splits anew" in notes
+    assert "emnist-digits-train.csv: EMNIST's images lie on their side, and are turned" in notes
+
+
+def test_a_submission_beside_the_tables_is_passed_over(tmp_path: Path):
+    (tmp_path / "train.csv").write_bytes(table(list(TRAIN.labels)))
+    (tmp_path / "sample_submission.csv").write_text("ImageId,Label\n1,0\n")
+    notes = datasets.custom(tmp_path, SETTINGS.fetch)[2]
+    assert [note for note in notes if note.startswith("passed over: sample_submission.csv: 2 columns; needed are")]
+
+
+def test_what_is_read_in_pieces_is_what_is_read_at_once(monkeypatch: pytest.MonkeyPatch):
+    whole = read(train__csv=table(list(TRAIN.labels)))["train"]
+    monkeypatch.setattr(tables, "PIECE", 10_000)
+    pieces = read(train__csv=table(list(TRAIN.labels)))["train"]
+    np.testing.assert_array_equal(pieces[0].array(), whole[0].array())
+    np.testing.assert_array_equal(pieces[1], whole[1])
+
+
 def test_labels_that_are_words_stay_words():
     words = ["None", "NA", "01"]
     content = table([words[label % 3] for label in TRAIN.labels])
