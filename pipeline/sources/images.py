@@ -61,11 +61,27 @@ class Images:
         height, width = self.size
         with self._file.getbuffer() as buffer:
             flat = np.frombuffer(buffer, np.uint8, offset=HEADER)
-            for start in range(0, self.count, BLOCK):
+            for start in range(0, max(1, self.count), BLOCK):
                 block = flat[start * height * width : (start + BLOCK) * height * width]
                 block[:] = block.reshape(-1, height, width).swapaxes(1, 2).ravel()
             del flat, block  # the buffer is theirs as long as they live
         self.size = (width, height)
+
+    def keep(self, rows: NDArray[np.intp]) -> None:
+        """Leave only some images, in the order of their numbers, in place."""
+        order = np.concatenate([rows, np.setdiff1d(np.arange(self.count), rows)]).tolist()
+        with self._file.getbuffer() as buffer:
+            array = np.frombuffer(buffer, np.uint8, offset=HEADER).reshape(self.count, int(np.prod(self.size)))
+            for start in range(self.count):
+                moved, at = array[start].copy(), start
+                while order[at] != start:  # along a cycle, each image to the place of the one before
+                    array[at] = array[order[at]]
+                    order[at], at = at, order[at]
+                array[at] = moved
+                order[at] = at
+            del array
+        self.count = len(rows)
+        self._file.truncate(HEADER + self.count * int(np.prod(self.size)))
 
     def equal(self, blocks: Iterable[NDArray[np.uint8]]) -> bool:
         """Tell whether these images are those of some blocks."""

@@ -143,12 +143,13 @@ def _take_tables_or_pictures(raw: Raw, members: archives.Contents) -> None:
 def _draw_test(raw: Raw, parts: dict[str, tuple[Images, Array]]) -> None:
     """Mix training images, and draw a share of them to test where no test images come along."""
     if "train" in parts:
-        images, labels = parts.pop("train")
+        images, labels = parts["train"]
         rows, test, notes = drawn(labels, "test" in parts)
         raw.notes += notes
-        parts["train"] = images.at(rows), labels[rows]
         if len(test):
             parts["test"] = images.at(test), labels[test]
+        images.keep(rows)
+        parts["train"] = images, labels[rows]
 
 
 def _lines(content: Callable[[], BinaryIO]) -> list[str]:

@@ -148,7 +148,7 @@ def zip_of_zips(place: Path) -> None:
 
 def zeros_by_other_names(place: Path) -> None:
     names = ("tar", "tar__gz", "tar__xz", "tar__bz2", "tgz", "zip", "npz", "deb")
-    zip_of(place / "own.zip", **{name: zeros(100 * MEGABYTE) for name in (f"a__{name}" for name in names)})
+    zip_of(place / "own.zip", **{name: zeros(40 * MEGABYTE) for name in (f"a__{name}" for name in names)})
 
 
 def tar_gz_of_zeros(place: Path) -> None:
@@ -240,9 +240,9 @@ SLOW: dict[str, tuple[Make, dict[str, Any], int | str]] = {
     "MNIST pickled": (mnist_pickled, {}, 10),
     "zeros by other names": (zeros_by_other_names, {}, "not found"),
     "120 large pictures": (lambda place: pictures(place, 120), {}, "found; allowed are 330,000,000 in one place"),
-    "large pictures, shrunk": (lambda place: pictures(place, 3, mode="RGBA"), {"size": [28, 28]}, 3),
-    "pictures of 16 bits": (lambda place: pictures(place, 3, mode="I;16"), {"size": [28, 28], "scale": 65535}, 3),
-    "photos, shrunk": (lambda place: pictures(place, 3, (8000, 6000), "jpg", "RGB"), {"size": [28, 28]}, 3),
+    "large pictures, shrunk": (lambda place: pictures(place, 6, mode="RGBA"), {"size": [28, 28]}, 3),
+    "pictures of 16 bits": (lambda place: pictures(place, 6, mode="I;16"), {"size": [28, 28], "scale": 65535}, 3),
+    "photos, shrunk": (lambda place: pictures(place, 6, (8000, 6000), "jpg", "RGB"), {"size": [28, 28]}, 3),
     "10,000 small pictures": (small_pictures_in_a_tar, {}, 3),
     "a table of 580 MB": (lambda place: csv_of(place, 370_000), {}, 10),
 }
