@@ -456,7 +456,7 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 @given(file=broken())
-@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_a_file_holds_the_end_is_an_answer_or_one_line_and_takes_little(
     tmp_path_factory: pytest.TempPathFactory, file: tuple[str, bytes]
 ):

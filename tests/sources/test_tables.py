@@ -85,7 +85,7 @@ def test_a_submission_beside_the_tables_is_passed_over(tmp_path: Path):
 
 def test_what_is_read_in_pieces_is_what_is_read_at_once(monkeypatch: pytest.MonkeyPatch):
     whole = read(train__csv=table(list(TRAIN.labels)))["train"]
-    monkeypatch.setattr(tables, "PIECE", 10_000)
+    monkeypatch.setattr(tables, "PIECE", 60_000)
     pieces = read(train__csv=table(list(TRAIN.labels)))["train"]
     np.testing.assert_array_equal(pieces[0].array(), whole[0].array())
     np.testing.assert_array_equal(pieces[1], whole[1])
