@@ -1,45 +1,39 @@
 """What lies in a folder or an archive, and in the archives in it: zip, tar, gzip, Debian's packages."""
 
-import gzip
 import io
 import tarfile
+import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from pipeline.config.errors import UserError
+from pipeline.sources.budget import ARCHIVES, FILES, UNPACKED, Budget
+from pipeline.sources.unpacking import PIECE, Limited, counted, decompressed
 
-LIMIT = 600_000_000  # bytes of one file, unpacked: EMNIST's largest has 548 million
 DEPTH = 4  # archives in archives
 SUFFIXES = (".zip", ".npz", ".whl", ".deb", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
-Contents = Mapping[str, Callable[[], bytes]]  # how to read each file, by its path in the place
-Members = Iterator[tuple[str, Callable[[], bytes]]]
+Contents = Mapping[str, Callable[[], BinaryIO]]  # how to open each file, by its path in the place
+Members = Iterator[tuple[str, Callable[[], BinaryIO]]]
 
 
 @contextmanager
-def opened(place: Path) -> Iterator[Contents]:
-    """Give how to read each file in a folder or an archive, by its path there; or the one file.
+def opened(place: Path, budget: Budget) -> Iterator[Contents]:
+    """Give how to open each file in a folder or an archive, by its path there; or the one file.
 
-    Archives in it are opened. Raises UserError where `place` is not there, or damaged.
+    Archives in it are opened. Raises UserError where `place` is not there, damaged, or holds more than is allowed.
     """
     if not place.exists():
         raise UserError(f"{place}: not found")
     with ExitStack() as stack:
+        opening = _Opening(budget, stack)
         try:
-            if place.is_dir():
-                paths = [path for path in sorted(place.rglob("*")) if path.is_file() and path.name[0] != "."]
-                found = dict(
-                    entry
-                    for path in paths
-                    for entry in _walk(path.relative_to(place).as_posix(), path.read_bytes, DEPTH, stack)
-                )
-            else:
-                inside = _inside(stack.enter_context(place.open("rb")), DEPTH, stack)
-                found = {place.name: place.read_bytes} if inside is None else dict(inside)
+            found = dict(opening.folder(place) if place.is_dir() else opening.single(place))
         except UserError as error:
             raise UserError(f"{place}: {error}") from None
         except Exception as error:  # whatever a damaged archive makes its reader raise
@@ -47,72 +41,122 @@ def opened(place: Path) -> Iterator[Contents]:
         yield found
 
 
-def _walk(name: str, content: Callable[[], bytes], depth: int, stack: ExitStack) -> Members:
-    """Yield a file, or what is in it where its name is that of an archive."""
-    if not name.lower().endswith(SUFFIXES) or not depth:
-        yield name, content
-        return
-    try:
-        for inner, inner_content in _inside(io.BytesIO(content()), depth, stack) or ():
-            yield f"{name}/{inner}", inner_content
-    except UserError as error:
-        raise UserError(f"{name}: {error}") from None
-    except Exception as error:  # as above
-        raise UserError(f"{name}: not readable: {brief(error)}") from None
+@dataclass(frozen=True)
+class _Opening:
+    """Goes through a place, counts what it finds, and keeps the archives open."""
 
+    budget: Budget
+    stack: ExitStack
 
-def _inside(file: BinaryIO, depth: int, stack: ExitStack) -> Members | None:
-    """Return what is in an archive, by its first bytes; None where it is none."""
-    if zipfile.is_zipfile(file):
-        return _in_zip(stack.enter_context(zipfile.ZipFile(file)), depth - 1, stack)
-    file.seek(0)
-    if file.read(8) == b"!<arch>\n":
-        return _in_deb(file, depth - 1, stack)
-    file.seek(0)
-    if not tarfile.is_tarfile(file):
-        return None
-    file.seek(0)
-    return _in_tar(stack.enter_context(tarfile.open(fileobj=file)), depth - 1, stack)
+    def folder(self, place: Path) -> Members:
+        paths = []
+        for path in place.rglob("*"):
+            if path.name[0] != "." and path.is_file():
+                self.budget.spend(FILES, 1)
+                paths.append(path)
+        for path in sorted(paths):
+            if path.name.lower().endswith((*SUFFIXES, ".gz")):
+                self.budget.limits[UNPACKED] += path.stat().st_size
+            yield from self.walk(path.relative_to(place).as_posix(), _on_disk(path), DEPTH)
 
+    def single(self, place: Path) -> Members:
+        self.budget.limits[UNPACKED] += place.stat().st_size
+        inside = self.inside(place.open("rb"), DEPTH)
+        return iter([(place.name, _on_disk(place))]) if inside is None else inside
 
-def _in_zip(archive: zipfile.ZipFile, depth: int, stack: ExitStack) -> Members:
-    for info in archive.infolist():
-        if not info.is_dir():
-            _check_size(info.filename, info.file_size)
-            yield from _walk(info.filename, partial(archive.read, info), depth, stack)
-
-
-def _in_tar(archive: tarfile.TarFile, depth: int, stack: ExitStack) -> Members:
-    for info in filter(tarfile.TarInfo.isfile, archive):
-        _check_size(info.name, info.size)
-        yield from _walk(info.name, lambda info=info: archive.extractfile(info).read(), depth, stack)  # type: ignore[misc, union-attr]
-
-
-def _in_deb(file: BinaryIO, depth: int, stack: ExitStack) -> Members:
-    """Yield the files that a Debian package installs: of its `ar` archive the member data.tar.*, see deb(5)."""
-    file.seek(8)
-    while header := file.read(60):
-        size = int(header[48:58])
-        if header.startswith(b"data.tar"):
-            _check_size("data.tar", size)
-            yield from _inside(io.BytesIO(file.read(size)), depth, stack) or ()
+    def walk(self, name: str, content: Callable[[], BinaryIO], depth: int) -> Members:
+        """Yield a file, or what is in it where its name is that of an archive."""
+        if not name.lower().endswith(SUFFIXES) or not depth:
+            yield name, content
             return
-        file.seek(size + size % 2, io.SEEK_CUR)
+        try:
+            for inner, inner_content in self.inside(content(), depth) or ():
+                yield f"{name}/{inner}", inner_content
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from None
+        except Exception as error:  # as above
+            raise UserError(f"{name}: not readable: {brief(error)}") from None
+
+    def inside(self, content: BinaryIO, depth: int) -> Members | None:
+        """Return what is in an archive, by its first bytes; None where it is none."""
+        self.budget.spend(ARCHIVES, 1)
+        file = self.seekable(content)
+        first = file.read(tarfile.BLOCKSIZE)
+        file.seek(0)
+        if first.startswith(b"PK") and zipfile.is_zipfile(file):
+            return self.in_zip(self.stack.enter_context(zipfile.ZipFile(file)), depth - 1)
+        if first.startswith(b"!<arch>\n"):
+            return self.in_deb(file, depth)
+        file.seek(0)
+        unpacked = decompressed(first, file)
+        if unpacked:
+            stream = counted(unpacked, self.budget)
+            if not _is_tar(stream.peek(tarfile.BLOCKSIZE)):
+                return None
+            file = self.seekable(stream)
+        elif not _is_tar(first):
+            return None
+        return self.in_tar(self.stack.enter_context(tarfile.open(fileobj=file, mode="r:")), depth - 1)
+
+    def in_zip(self, archive: zipfile.ZipFile, depth: int) -> Members:
+        for info in archive.infolist():
+            self.budget.spend(FILES, 1)
+            if not info.is_dir():
+                yield from self.walk(info.filename, partial(self.open_in_zip, archive, info), depth)
+
+    def open_in_zip(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> io.BufferedReader:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others come out of it in one piece
+            raise UserError(f"compressed by method {info.compress_type} of zip; allowed is deflate, the usual one")
+        return counted(archive.open(info), self.budget)
+
+    def in_tar(self, archive: tarfile.TarFile, depth: int) -> Members:
+        for info in archive:
+            self.budget.spend(FILES, 1)
+            if info.issparse():
+                raise UserError(f"{info.name}: a sparse file; make the tar anew without --sparse")
+            if info.isfile():
+                yield from self.walk(info.name, partial(archive.extractfile, info), depth)  # type: ignore[arg-type]
+
+    def in_deb(self, file: BinaryIO, depth: int) -> Members | None:
+        """Return the files that a Debian package installs: of its `ar` archive the member data.tar.*, see deb(5)."""
+        file.seek(8)
+        while header := file.read(60):
+            size = int(header[48:58])
+            if size < 0:
+                raise UserError(f"a member of {size} bytes")
+            if header.startswith(b"data.tar"):
+                pieces = (file.read(min(PIECE, size - start)) for start in range(0, size, PIECE))
+                return self.inside(self.temporary(pieces), depth)
+            file.seek(size + size % 2, io.SEEK_CUR)
+        return iter(())
+
+    def seekable(self, file: Any) -> BinaryIO:
+        """Return a file that any part can be read of; an unpacked one lies on disk for that, and not in memory."""
+        if isinstance(file, Limited):
+            return file
+        if file.seekable():
+            return self.stack.enter_context(Limited(file.detach()))
+        with file:
+            return self.temporary(iter(partial(file.read, PIECE), b""))
+
+    def temporary(self, pieces: Iterable[bytes]) -> BinaryIO:
+        file = self.stack.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115, since the stack closes it
+        for piece in pieces:
+            file.write(piece)
+        file.seek(0)
+        return self.stack.enter_context(Limited(file))
 
 
-def _check_size(name: str, size: int) -> None:
-    if size > LIMIT:
-        raise UserError(f"{name}: {size:,} bytes unpacked; allowed are {LIMIT:,}")
+def _on_disk(path: Path) -> Callable[[], BinaryIO]:
+    return lambda: path.open("rb")
 
 
-def uncompressed(name: str, content: bytes) -> bytes:
-    """Return a file's content, unpacked where its name ends in .gz. Raises UserError when it is too large."""
-    if not name.endswith(".gz"):
-        return content
-    with gzip.open(io.BytesIO(content)) as file:
-        unpacked = file.read(LIMIT + 1)
-    _check_size(name, len(unpacked))
-    return unpacked
+def _is_tar(block: bytes) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(block[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
 def brief(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from pipeline.sources.reader import Found, read
 SIZES = range(8, 129)  # pixels, of height and of width
 CLASSES = range(2, 101)
 DIM = 128  # below half of the range, images are dark, and a background is
+SAMPLE = 10_000  # images, which say what a border is like
 SHOWN = 12  # names of files in a message
 
 
@@ -58,7 +59,7 @@ def verify_checksums(found: Found, place: object, known: Known) -> dict[str, byt
 
     Raises UserError naming the file, what was expected and what was found.
     """
-    contents = {name: idx.encode(array) for name, array in _four(found, place).items()}
+    contents = _four(found, place)
     for name, content in contents.items():
         digest = hashlib.sha256(content).hexdigest()
         if digest != known.checksums[name]:
@@ -75,7 +76,8 @@ def custom(place: Path, settings: Fetch) -> tuple[dict[str, bytes], list[str], l
     names are given a class is named by its number. Raises UserError saying what is wrong and where.
     """
     found = read(place, settings.scale, settings.grey, settings.size)
-    arrays = _four(found, place)
+    contents = _four(found, place)
+    arrays = found.arrays
     parts = {
         "training": (arrays[idx.TRAIN_IMAGES], arrays[idx.TRAIN_LABELS]),
         "test": (arrays[idx.TEST_IMAGES], arrays[idx.TEST_LABELS]),
@@ -98,10 +100,10 @@ def custom(place: Path, settings: Fetch) -> tuple[dict[str, bytes], list[str], l
         notes.append(f"its labels count from 1 to {highest}; here they count from 0, and the names stay")
         names = names[1:] if found.classes is None else names
         parts = {part: (images, labels - 1) for part, (images, labels) in parts.items()}
+        contents |= dict(zip(idx.FILES[1::2], (idx.encode(labels) for _, labels in parts.values()), strict=True))
     _check_classes(parts, names, place)
-    contents = [idx.encode(array) for pair in parts.values() for array in pair]
     notes += remarks(*parts["training"], settings.scale)
-    return dict(zip(idx.FILES, contents, strict=True)), names, notes
+    return contents, names, notes
 
 
 def remarks(images: NDArray[np.uint8], labels: NDArray[np.uint8], scale: float | None) -> list[str]:
@@ -112,7 +114,8 @@ def remarks(images: NDArray[np.uint8], labels: NDArray[np.uint8], scale: float |
         cure = f"; fetch.scale: {highest} in params.yaml brings 0 to {highest} to 0 to 255"
         advice = cure if highest and not scale else ""
         found.append(f"warning: the highest value is {highest} of 255, too dim to learn from{advice}")
-    border = np.concatenate([images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1]], axis=1)
+    some = images[:: -(-len(images) // SAMPLE)]
+    border = np.concatenate([some[:, 0], some[:, -1], some[:, :, 0], some[:, :, -1]], axis=1)
     if np.median(border) >= DIM:
         found.append(
             f"warning: the background is bright (median of the border {np.median(border):g}); MNIST's is dark, and "
@@ -146,15 +149,15 @@ def _check_classes(
             )
 
 
-def _four(found: Found, place: object) -> dict[str, NDArray[np.uint8]]:
+def _four(found: Found, place: object) -> dict[str, bytes]:
     for name in idx.FILES:
-        if name not in found.arrays:
+        if name not in found.contents:
             there = f"; there lie {', '.join(found.others[:SHOWN])}" if found.others else ""
             raise UserError(
                 f"{place}: {name} not found (nor {name}.gz); needed are {', '.join(idx.FILES)}, or an .npz with "
                 f"x_train, y_train, x_test, y_test, or folders of pictures, one a class{there}"
             )
-    return {name: found.arrays[name] for name in idx.FILES}
+    return {name: found.contents[name] for name in idx.FILES}
 
 
 def _sizes(shape: tuple[int, ...]) -> str:

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 from support.clones import SETTINGS
 
 from pipeline.config.errors import UserError
 from pipeline.data import idx
 from pipeline.sources import datasets, pictures, reader
+from pipeline.sources.archives import Contents
+from pipeline.sources.budget import Budget
 
 GREY = np.random.default_rng(0).integers(0, 256, (10, 12), np.uint8)
 Draw = Callable[[], Image.Image]
@@ -27,37 +30,44 @@ def encoded(picture: Image.Image, form: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
-def members(*paths: str) -> dict[str, Callable[[], bytes]]:
+def members(*paths: str) -> dict[str, Callable[[], io.BytesIO]]:
     """Pictures of one grey value each, that of their number."""
     return {
-        path: lambda number=number: encoded(Image.new("L", (9, 8), number))  # type: ignore[misc]
+        path: lambda number=number: io.BytesIO(encoded(Image.new("L", (9, 8), number)))  # type: ignore[misc]
         for number, path in enumerate(paths)
     }
 
 
+def read(
+    members: Contents, size: tuple[int, int] | None = None
+) -> tuple[dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]], list[str]] | None:
+    found = pictures.read(members, Budget(), None, False, size)
+    return found and ({part: (images.array(), labels) for part, (images, labels) in found[0].items()}, found[1])
+
+
 def test_a_class_is_a_folder_and_its_number_the_place_of_its_name():
-    found = pictures.read(
-        members("own/train/dog/1.png", "own/train/cat/2.PNG", "own/test/dog/3.png"), None, False, None
-    )
+    found = read(members("own/train/dog/1.png", "own/train/cat/2.PNG", "own/test/dog/3.png"))
     assert found is not None
-    arrays, classes = found
+    parts, classes = found
     assert classes == ["cat", "dog"]
-    assert arrays["train", "images"].shape == (2, 8, 9)
-    assert sorted(zip(arrays["train", "labels"], arrays["train", "images"][:, 0, 0], strict=True)) == [(0, 1), (1, 0)]
-    assert (arrays["test", "labels"].tolist(), arrays["test", "images"][0, 0, 0]) == ([1], 2)
+    images, labels = parts["train"]
+    assert images.shape == (2, 8, 9)
+    assert sorted(zip(labels, images[:, 0, 0], strict=True)) == [(0, 1), (1, 0)]
+    images, labels = parts["test"]
+    assert (labels.tolist(), images[0, 0, 0]) == ([1], 2)
 
 
-def test_one_tree_is_a_part_without_a_name_and_other_files_are_passed_over():
-    others = {"cat/Thumbs.db": lambda: b"", "notes.txt": lambda: b"", "cat/._1.png": lambda: b"", "1.png": lambda: b""}
-    found = pictures.read(members("cat/1.png", "dog/1.png") | others, None, False, None)
+def test_one_tree_trains_and_tests_and_other_files_are_passed_over():
+    others = dict.fromkeys(("cat/Thumbs.db", "notes.txt", "cat/._1.png", "1.png"), io.BytesIO)
+    found = read(members("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png") | others)
     assert found is not None
-    assert found[0].keys() == {("", "images"), ("", "labels")}
-    assert pictures.read(others, None, False, None) is None
+    assert {part: len(images) for part, (images, _) in found[0].items()} == {"train": 2, "test": 2}
+    assert read(others) is None
 
 
 def test_two_places_with_pictures_are_refused():
     with pytest.raises(UserError, match="pictures lie in birds and in pets; name one of them"):
-        pictures.read(members("pets/train/cat/1.png", "birds/train/owl/1.png"), None, False, None)
+        read(members("pets/train/cat/1.png", "birds/train/owl/1.png"))
 
 
 @pytest.mark.parametrize(
@@ -106,12 +116,12 @@ def test_colour_is_refused_with_the_setting_that_makes_it_grey():
 
 
 def test_other_sizes_are_refused_with_what_was_found_and_brought_to_one_where_it_is_asked_for():
-    wide = {"dog/2.png": lambda: encoded(Image.new("L", (20, 10), 255))}
+    wide = {"test/dog/2.png": lambda: io.BytesIO(encoded(Image.new("L", (20, 10), 255)))}
     with pytest.raises(UserError, match=r"pictures of 2 sizes: 8x9 \(2\), 10x20 \(1\); fetch\.size: \[28, 28\]"):
-        pictures.read(members("cat/1.png", "dog/1.png") | wide, None, False, None)
-    found = pictures.read(wide, None, False, (28, 28))
+        read(members("train/cat/1.png", "train/dog/1.png") | wide)
+    found = read(wide, (28, 28))
     assert found is not None
-    image = found[0]["", "images"][0]
+    (image,) = found[0]["test"][0]
     assert image.shape == (28, 28)
     assert (image[7:21] == 255).all()  # as wide as it may be, half as high
     assert image[:7].max() == image[21:].max() == 0
@@ -121,6 +131,19 @@ def test_a_picture_that_claims_to_be_huge_is_refused_before_it_is_unpacked(monke
     monkeypatch.setattr(pictures, "LARGEST", 50)
     with pytest.raises(UserError, match="12x10 pixels; allowed are 50 in all"):
         pictures.read_picture("a.png", encoded(Image.fromarray(GREY)), None, False)
+
+
+def test_a_large_photo_is_decoded_at_a_part_of_its_size_where_a_size_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+    photo = encoded(Image.linear_gradient("L").resize((800, 800)), "JPEG")
+    monkeypatch.setattr(pictures, "LARGEST", 100 * 100)
+    with pytest.raises(
+        UserError, match=r"800x800 pixels; allowed are 10,000 in all, or more of a JPEG with fetch\.size"
+    ):
+        pictures.read_picture("a.jpg", photo, None, False)
+    small = pictures.fitted(pictures.read_picture("a.jpg", photo, None, False, (28, 28)), (28, 28))
+    monkeypatch.undo()
+    whole = pictures.fitted(pictures.read_picture("a.jpg", photo, None, False), (28, 28))
+    assert np.abs(small.astype(int) - whole).max() < 3
 
 
 def test_a_tree_of_pictures_becomes_a_data_set_of_which_one_in_seven_of_each_class_tests(tmp_path: Path):

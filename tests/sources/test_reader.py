@@ -2,7 +2,10 @@
 
 import gzip
 import io
+import pickle
 import re
+import resource
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -11,16 +14,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 from support.clones import SETTINGS
 from support.synthetic import contents_of, synthetic_digits, write_idx, write_npz, write_zip
 
 from pipeline.config.errors import UserError
 from pipeline.config.sections import Fetch
 from pipeline.data import idx
-from pipeline.sources import archives, arrays, datasets, reader
+from pipeline.sources import arrays, budget, datasets, pictures, raw, reader, saved
 
 TRAIN, TEST = synthetic_digits(30, 0), synthetic_digits(20, 1)
 CONTENTS = contents_of(TRAIN, TEST)
@@ -217,6 +221,59 @@ def test_images_in_another_form_that_are_not_read_are_told(tmp_path: Path):
     assert reader.read(place).notes == ["IDX files or arrays are read; other images are not: train.csv (1)"]
 
 
+@pytest.mark.parametrize(
+    "changes", [{}, {"x_train": np.asfortranarray(TRAIN.images)}, {"y_train": TRAIN.labels.astype(str)}]
+)
+def test_arrays_in_blocks_are_the_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]):
+    monkeypatch.setattr(saved, "BLOCK", 3000)
+    assert_ours(reader.read(save(tmp_path / "own.npz", **changes)))
+    late = TRAIN.images.astype(np.int16)
+    late[20, 1, 2], late[29, 3, 4] = 300, 400
+    with pytest.raises(UserError, match=r"found 300 at \[20, 1, 2\]; .* fetch\.scale: 400 takes 0 to 400"):
+        reader.read(save(tmp_path / "own.npz", x_train=late))
+
+
+def test_class_names_that_are_objects_are_refused_with_what_is_needed(tmp_path: Path):
+    place = save(tmp_path / "own.npz", class_names=np.array(["dog", "cat"], object))
+    with pytest.raises(
+        UserError, match=r"own\.npz: class_names\.npy: found Python objects; needed are .*: save np\.arr"
+    ):
+        reader.read(place)
+
+
+@pytest.mark.parametrize(("lines", "names"), [("0 48\n1 65\n", ["0", "A"]), ("1 65 97\n2 66 98\n", ["A", "B"])])
+def test_emnists_mapping_names_its_classes(tmp_path: Path, lines: str, names: list[str]):
+    place = write_idx(tmp_path / "own", TRAIN, TEST)
+    (place / "emnist-balanced-mapping.txt").write_text(lines)
+    assert reader.read(place).classes == names
+    (place / "emnist-balanced-mapping.txt").write_text("how the classes are mapped")
+    assert reader.read(place).classes is None
+
+
+def test_arrays_and_tables_are_brought_to_a_size_as_pictures_are(tmp_path: Path):
+    place = save(tmp_path / "own.npz")
+    for name, images in ((idx.TRAIN_IMAGES, TRAIN.images), (idx.TEST_IMAGES, TEST.images)):
+        found = reader.read(place, size=(14, 20)).arrays[name]
+        expected = [pictures.fitted(Image.fromarray(image), (14, 20)) for image in images]
+        np.testing.assert_array_equal(found, expected)
+
+
+def tree(place: Path) -> Path:
+    for name in ("cat", "dog"):
+        (place / name).mkdir(parents=True)
+        for number in range(2):
+            Image.fromarray(TRAIN.images[number]).save(place / name / f"{number}.png")
+    return place
+
+
+def test_pictures_with_a_table_of_their_names_beside_them_are_read(tmp_path: Path):
+    place = tree(tmp_path / "own")
+    (place / "labels.csv").write_text("file,label\ncat/0.png,cat\n")
+    found = reader.read(place)
+    assert found.classes == ["cat", "dog"]
+    assert "pictures are read, and no table: labels.csv: 2 columns; needed are a label and" in "\n".join(found.notes)
+
+
 def test_validation_images_of_another_shape_are_left_out_and_that_is_said(tmp_path: Path):
     more = {"x_val": TRAIN.images[:5, :9], "y_val": TRAIN.labels[:5]}
     found = reader.read(save(tmp_path / "own.npz", **more))
@@ -236,7 +293,7 @@ def test_validation_images_of_another_shape_are_left_out_and_that_is_said(tmp_pa
     ],
 )
 def test_files_are_of_one_data_set_where_their_names_differ_only_in_part_and_kind(one: str, other: str, same: bool):
-    assert (reader.origin(one) == reader.origin(other)) is same
+    assert (raw.origin(one) == raw.origin(other)) is same
 
 
 def test_sixteen_bits_are_advised_their_highest_value_and_not_that_of_these_images(tmp_path: Path):
@@ -294,14 +351,13 @@ def test_what_lies_there_is_told_where_it_is_no_data_set(tmp_path: Path):
         datasets.custom(tmp_path, fetch())
 
 
-def test_a_file_larger_than_allowed_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("what", "limit"), [(budget.UNPACKED, 1000), (budget.KEPT, 25_000), (budget.FILES, 3)])
+def test_what_is_larger_than_allowed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, limit: int):
     write_zip(tmp_path / "own.zip", TRAIN, TEST)
-    (tmp_path / f"{idx.TRAIN_IMAGES}.gz").write_bytes(gzip.compress(b"\1" * 20_000))
-    monkeypatch.setattr(archives, "LIMIT", 10_000)
-    for place in (tmp_path / "own.zip", tmp_path / f"{idx.TRAIN_IMAGES}.gz"):
-        with pytest.raises(UserError, match=r"bytes unpacked; allowed are 10,000$") as refused:
-            reader.read(place)
-        assert "\n" not in str(refused.value)
+    monkeypatch.setitem(budget.LIMITS, what, limit)
+    with pytest.raises(UserError, match=rf"own\.zip: .*[\d,]+ {what} found; allowed are [\d,]+ in one") as refused:
+        reader.read(tmp_path / "own.zip")
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -321,26 +377,93 @@ def test_an_array_has_a_part_and_a_kind_by_its_name_or_none(path: str, expected:
     assert arrays.role(path) == expected
 
 
-@st.composite
-def broken(draw: st.DrawFn) -> bytes:
-    """An archive of some form, cut, flipped, or with a header that claims anything."""
+def in_zip(name: str, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def npy(shape: tuple[int, ...], kind: str, fortran: bool) -> bytes:
+    """The start of a .npy file that claims anything."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": kind, "fortran_order": fortran, "shape": shape})
+    return buffer.getvalue() + bytes(1000)
+
+
+def own_npz() -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: array[:3] for name, array in OWN.items()})
-    whole = [buffer.getvalue(), in_tar("own.npz", buffer.getvalue(), "w:gz"), debian_package(in_tar("a", b"b"))]
-    whole += [in_tar(idx.TRAIN_IMAGES, CONTENTS[idx.TRAIN_IMAGES][:900]), gzip.compress(CONTENTS[idx.TEST_LABELS])]
-    content = bytearray(draw(st.sampled_from(whole)))
-    for _ in range(draw(st.integers(0, 4))):
-        content[draw(st.integers(0, len(content) - 1))] = draw(st.integers(0, 255))
-    return bytes(content[: draw(st.integers(0, len(content)))] + draw(st.binary(max_size=9)))
+    return buffer.getvalue()
 
 
-@given(content=broken(), name=st.sampled_from(["own.npz", "own.deb", "own", f"{idx.TEST_LABELS}.gz"]))
-@settings(deadline=None, max_examples=150)
-def test_whatever_a_file_holds_the_end_is_an_answer_or_one_line(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str
+def picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(TRAIN.images[0]).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+ZEROS = bytes(20_000_000)
+LEAVES = {
+    "own.npz": [own_npz()],
+    idx.TRAIN_IMAGES: [CONTENTS[idx.TRAIN_IMAGES][:900], CONTENTS[idx.TRAIN_IMAGES], ZEROS],
+    f"{idx.TEST_LABELS}.gz": [gzip.compress(CONTENTS[idx.TEST_LABELS]), gzip.compress(ZEROS)],
+    "mnist.pkl": [pickle.dumps([(TEST.images.reshape(20, 784) / np.float32(256), TEST.labels)] * 3, 3), b"]" * 2000],
+    "train/cat/1.png": [picture(), ZEROS],
+    "train.csv": [b"label" + b",pixel" * 64 + b"\n" + (b"1" + b",0" * 64 + b"\n") * 9, b"," * 100_000, ZEROS],
+    "classes.txt": [b"dog\ncat\n", ZEROS],
+    "a.tar": [ZEROS, in_tar("a", b"b")],
+}
+LAYERS: dict[str, Callable[[str, bytes], bytes]] = {
+    "zip": in_zip,
+    "npz": in_zip,
+    "tar": in_tar,
+    "tar.gz": lambda name, content: in_tar(name, content, "w:gz"),
+    "tar.xz": lambda name, content: in_tar(name, content, "w:xz"),
+    "deb": lambda name, content: debian_package(in_tar(name, content)),
+}
+MORE = st.sampled_from([b"\xff" * 4, b"\x7f" * 4, b"777777777"]) | st.binary(max_size=9)
+SHARES = st.floats(0, 1) | st.floats(0, 0.02) | st.floats(0.98, 1)
+SIZES = st.sampled_from([-1, 0, 1, 3, 28, 784, 10**5, 2**31, 2**40])
+
+
+@st.composite
+def broken(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A file, or archives in archives, of which each may be cut, flipped, or claim any size in its header."""
+    name = draw(st.sampled_from([*LEAVES, "x_train.npy"]))
+    if name in LEAVES:
+        content = draw(st.sampled_from(LEAVES[name]))
+    else:
+        shape = tuple(draw(st.lists(SIZES, max_size=5)))
+        content = npy(
+            shape, draw(st.sampled_from(["|u1", "<f8", "<U9", "|S0", "<U100000000", "|b1"])), draw(st.booleans())
+        )
+    for layer in draw(st.lists(st.sampled_from(sorted(LAYERS)), max_size=6)):
+        content = LAYERS[layer](name, damaged(draw, content))
+        name = f"own.{layer}"
+    return name.replace("/", "-"), damaged(draw, content)
+
+
+def damaged(draw: st.DrawFn, content: bytes) -> bytes:
+    """Cut or change a content, at a place that is a share of its length: that of an archive depends on the time."""
+    how, share, more = draw(st.sampled_from(["", "", "", "cut", "changed", "longer"])), draw(SHARES), draw(MORE)
+    at = round(share * len(content))
+    return {
+        "cut": content[:at],
+        "changed": content[:at] + more + content[at + len(more) :],
+        "longer": content + more,
+    }.get(how, content)
+
+
+@given(file=broken())
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_a_file_holds_the_end_is_an_answer_or_one_line_and_takes_little(
+    tmp_path_factory: pytest.TempPathFactory, file: tuple[str, bytes]
 ):
+    name, content = file
     place = tmp_path_factory.mktemp("broken") / name
     place.write_bytes(content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for path in (place, place.parent):
         said = str(path)
         try:
@@ -348,3 +471,5 @@ def test_whatever_a_file_holds_the_end_is_an_answer_or_one_line(
         except UserError as error:
             said = str(error)
         assert re.fullmatch(f"{re.escape(str(path))}.*", said)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
+    shutil.rmtree(place.parent)

@@ -1,6 +1,7 @@
 """Tables of pixels as Kaggle has them."""
 
 import gzip
+import io
 import re
 from pathlib import Path
 
@@ -14,8 +15,23 @@ from support.synthetic import synthetic_digits
 from pipeline.config.errors import UserError
 from pipeline.data import idx
 from pipeline.sources import datasets, tables
+from pipeline.sources.budget import Budget
+from pipeline.sources.images import Images
+from pipeline.sources.raw import Conversion
+from pipeline.sources.saved import Array
 
 TRAIN = synthetic_digits(70, 0)
+
+
+def read(**contents: bytes) -> dict[str, tuple[Images, Array]]:
+    """Images and labels by part in some tables, whose names are written with two underscores for a dot."""
+    members = {
+        name.replace("__", "."): lambda content=content: io.BytesIO(content) for name, content in contents.items()
+    }
+    fitting, refused = tables.survey(members, Budget())
+    for error in refused:
+        raise error
+    return tables.read(members, fitting, Budget(), Conversion(None, False, None).images)[0]
 
 
 def table(labels: list[object] | None, header: bool = True) -> bytes:
@@ -33,10 +49,9 @@ def table(labels: list[object] | None, header: bool = True) -> bytes:
 def test_a_table_is_read_with_and_without_the_names_of_its_columns(name: str, header: bool):
     content = table(list(TRAIN.labels), header)
     content = gzip.compress(content) if name.endswith(".gz") else content
-    found = tables.read({name: lambda: content})
-    assert found is not None
-    np.testing.assert_array_equal(found[0]["train", "images"], TRAIN.images)
-    np.testing.assert_array_equal(found[0]["train", "labels"], TRAIN.labels)
+    images, labels = read(**{name: content})["train"]
+    np.testing.assert_array_equal(images.array(), TRAIN.images)
+    np.testing.assert_array_equal(labels, TRAIN.labels)
 
 
 def test_a_test_table_without_labels_is_passed_over_and_a_share_of_the_other_tests(tmp_path: Path):
@@ -49,22 +64,46 @@ def test_a_test_table_without_labels_is_passed_over_and_a_share_of_the_other_tes
     assert counts == [[6] * 10, [1] * 10]
 
 
+def test_a_table_of_validation_images_joins_training_and_emnists_images_are_turned(tmp_path: Path):
+    for part in ("train", "valid", "test"):
+        (tmp_path / f"emnist-digits-{part}.csv").write_bytes(table(list(TRAIN.labels), header=False))
+    contents, _, notes = datasets.custom(tmp_path, SETTINGS.fetch)
+    images = idx.decode(contents[idx.TRAIN_IMAGES], "", 3)
+    turned = TRAIN.images.swapaxes(1, 2)
+    np.testing.assert_array_equal(np.sort(images, axis=0), np.sort(np.concatenate([turned, turned]), axis=0))
+    np.testing.assert_array_equal(idx.decode(contents[idx.TEST_IMAGES], "", 3), turned)
+    assert "its 70 validation images join the training images; prepare splits anew" in notes
+    assert "emnist-digits-train.csv: EMNIST's images lie on their side, and are turned" in notes
+
+
+def test_a_submission_beside_the_tables_is_passed_over(tmp_path: Path):
+    (tmp_path / "train.csv").write_bytes(table(list(TRAIN.labels)))
+    (tmp_path / "sample_submission.csv").write_text("ImageId,Label\n1,0\n")
+    notes = datasets.custom(tmp_path, SETTINGS.fetch)[2]
+    assert [note for note in notes if note.startswith("passed over: sample_submission.csv: 2 columns; needed are")]
+
+
+def test_what_is_read_in_pieces_is_what_is_read_at_once(monkeypatch: pytest.MonkeyPatch):
+    whole = read(train__csv=table(list(TRAIN.labels)))["train"]
+    monkeypatch.setattr(tables, "PIECE", 60_000)
+    pieces = read(train__csv=table(list(TRAIN.labels)))["train"]
+    np.testing.assert_array_equal(pieces[0].array(), whole[0].array())
+    np.testing.assert_array_equal(pieces[1], whole[1])
+
+
 def test_labels_that_are_words_stay_words():
     words = ["None", "NA", "01"]
     content = table([words[label % 3] for label in TRAIN.labels])
-    found = tables.read({"train.csv": lambda: content})
-    assert found is not None
-    assert set(found[0]["train", "labels"]) == set(words)
+    assert set(read(train__csv=content)["train"][1]) == set(words)
 
 
 def test_a_label_without_a_name_may_stand_last_as_in_scikit_learns_digits():
     rows = np.c_[TRAIN.images.reshape(70, 784), TRAIN.labels]
     rows[:, 0] = 0
     content = "\n".join(",".join(map(str, row)) for row in rows).encode()
-    found = tables.read({"digits.csv": lambda: content})
-    assert found is not None
-    np.testing.assert_array_equal(found[0]["", "labels"], TRAIN.labels)
-    np.testing.assert_array_equal(found[0]["", "images"].reshape(70, 784), rows[:, :-1])
+    images, labels = read(digits__csv=content)["train"]
+    np.testing.assert_array_equal(labels, TRAIN.labels)
+    np.testing.assert_array_equal(images.array().reshape(70, 784), rows[:, :-1])
 
 
 @pytest.mark.parametrize(
@@ -72,18 +111,18 @@ def test_a_label_without_a_name_may_stand_last_as_in_scikit_learns_digits():
     [
         (b"label,a,b,c\n1,2,3,4\n", "train.csv: 4 columns; needed are a label and the pixels of a square image"),
         (b"label,a,b,c,d\n1,2,x,4,5\n", "train.csv: column b holds something else than numbers"),
-        (b"", "train.csv is not readable as a table: No columns to parse from file"),
+        (b"", "train.csv: 0 columns; needed are a label"),
     ],
 )
 def test_what_does_not_fit_is_named(content: bytes, message: str):
     with pytest.raises(UserError, match=message):
-        tables.read({"train.csv": lambda: content})
+        read(train__csv=content)
 
 
 def test_two_tables_of_one_part_are_refused():
     content = table(list(TRAIN.labels))
     with pytest.raises(UserError, match=r"b_train\.csv and another table of the same part"):
-        tables.read({"a_train.csv": lambda: content, "b_train.csv": lambda: content})
+        read(a_train__csv=content, b_train__csv=content)
 
 
 @given(content=st.one_of(st.binary(max_size=200), st.text("0123456789,.-\nax\"'", max_size=200).map(str.encode)))
@@ -91,7 +130,7 @@ def test_two_tables_of_one_part_are_refused():
 def test_whatever_a_table_holds_the_end_is_an_answer_or_one_line(content: bytes):
     said = "train.csv: "
     try:
-        tables.read({"train.csv": lambda: content})
+        read(train__csv=content)
     except UserError as error:
         said = str(error)
     assert re.fullmatch(r"train\.csv(:| is not readable as a table:) .*", said)
