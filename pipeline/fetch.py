@@ -1,6 +1,9 @@
 """fetch: the four IDX files of the data set, from the first source that has them, byte for byte the canonical ones."""
 
+import hashlib
 from pathlib import Path
+
+import numpy as np
 
 from pipeline.config import paths, repository
 from pipeline.config.errors import UserError
@@ -37,9 +40,10 @@ def get(settings: Fetch) -> tuple[dict[str, bytes], list[str], list[str]]:
 
 def unfit(settings: Params, contents: dict[str, bytes], classes: list[str]) -> list[str]:
     """Return a line for each setting of a later stage that does not fit the images: each would stop its stage."""
-    arrays = {name: idx.decode(content, name, 3 if "images" in name else 1) for name, content in contents.items()}
-    train = prepared.Split(arrays[idx.TRAIN_IMAGES], arrays[idx.TRAIN_LABELS])
-    test = prepared.Split(arrays[idx.TEST_IMAGES], arrays[idx.TEST_LABELS])
+    labels = [idx.decode(contents[name], name, 1) for name in (idx.TRAIN_LABELS, idx.TEST_LABELS)]
+    # images of no size stand for them, which might not fit into memory twice
+    train, test = (prepared.Split(np.empty((len(of_part), 0, 0), np.uint8), of_part) for of_part in labels)
+    size = idx.decode(contents[idx.TRAIN_IMAGES], idx.TRAIN_IMAGES, 3).shape[1:]
     found, training = [], train
     try:
         training = prepared.split(train, test, settings.prepare)["train"]
@@ -51,7 +55,7 @@ def unfit(settings: Params, contents: dict[str, bytes], classes: list[str]) -> l
             validating = validating if settings.prepare.validation == "holdout" else 0
             found[-1] += f"; prepare.train_size: {len(train.images) - validating} fits"
             found[-1] += f", with prepare.validation_size: {validating}" if validating else ""
-    if problem := shape_check(settings.model, *train.images.shape[1:]):
+    if problem := shape_check(settings.model, *size):
         found.append(f"params.yaml: {problem}")
     for key, index, images in (
         ("kernel_demo.image", settings.kernel_demo.image, training.images),
@@ -68,7 +72,7 @@ def unfit(settings: Params, contents: dict[str, bytes], classes: list[str]) -> l
 
 def check_overwritten(path: Path, content: bytes) -> None:
     """Raise UserError where a file would be overwritten that DVC's cache cannot bring back."""
-    if not path.exists() or path.read_bytes() == content:
+    if not path.exists() or lineage.dvc_hash(path) == hashlib.md5(content, usedforsecurity=False).hexdigest():
         return
     from dvc.repo import Repo  # takes a second to load
 
