@@ -12,20 +12,19 @@ from pipeline.config.errors import UserError
 from pipeline.sources import places
 from pipeline.tracking import lineage
 
+
+def pictures(*names: str) -> tuple[str, ...]:
+    """Return the files of figures, each of which is written twice."""
+    return tuple(f"{name}.{form}" for name in names for form in ("png", "svg"))
+
+
 # All that the pipeline writes into output folders, which DVC empties before a stage runs. Other outputs are declared
 # file by file, and DVC leaves what lies beside them.
 WRITTEN = {
     "data/prepared": ("classes.txt", "*_images.npy", "*_labels.npy"),
-    "figures/error_analysis": (
-        "confidence.png",
-        "confusion.png",
-        "doubtful_*.png",
-        "misclassified.png",
-        "right.png",
-        "wrong.png",
-    ),
-    "figures/kernel_demo": ("edge_kernel.png", "max_pooling.png", "random_kernels.png"),
-    "figures/visualise": ("activations_*.png", "curves.png", "edge_auroc.png", "filter.png", "kernels_*.png"),
+    "figures/error_analysis": pictures("confidence", "confusion", "doubtful_*", "misclassified", "right", "wrong"),
+    "figures/kernel_demo": pictures("edge_kernel", "max_pooling", "random_kernels"),
+    "figures/visualise": pictures("activations_*", "curves", "edge_auroc", "filter", "kernels_*"),
 }
 
 

@@ -151,5 +151,7 @@ def encode(figure: Figure, form: Literal["png", "svg"]) -> bytes:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG."""
+    """Write a figure as PNG, and beside it as SVG for slides."""
     files.write_bytes(path, encode(figure, "png"))
+    figure.set_layout_engine("none")  # it stays where it is, and is not laid out again
+    files.write_bytes(path.with_suffix(".svg"), encode(figure, "svg"))
