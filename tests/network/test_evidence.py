@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from support.networks import IMAGES, SIZE, build, chosen
 
 from pipeline.metrics.scores import softmax
-from pipeline.network import fused, inspect, saving
+from pipeline.network import inspect, saving
 from pipeline.network.backend import keras, seed_everything, tf
 from pipeline.network.build import build as build_network
 from pipeline.network.evidence import Evidence, evidence, grid
@@ -212,7 +212,9 @@ def test_any_number_of_classes_and_any_size_add_up(classes: int, size: tuple[int
     images = np.random.default_rng(0).integers(0, 256, (3, *size), np.uint8)
     found = evidence(model, images)
     assert found.by_filter.shape == (3, 4, classes)
-    np.testing.assert_allclose(found.by_place.sum(axis=(1, 2)) + found.bias, fused.logits(model, images), **EXACT)
+    logits = found.by_place.sum(axis=(1, 2)) + found.bias
+    np.testing.assert_allclose(logits, found.logits, **EXACT)
+    np.testing.assert_allclose(softmax(logits), model(images, training=False), atol=1e-6)
 
 
 def test_an_images_evidence_does_not_depend_on_the_images_beside_it():
