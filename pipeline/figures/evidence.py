@@ -14,14 +14,14 @@ from pipeline.figures import style
 
 Array = NDArray[np.floating]
 
-# A page draws every figure in its full width: in a narrow one the letters are larger there, for a telephone too
+# A page shows every figure in its full width. So the letters of a narrow one are larger there, for a telephone too.
 WIDTH = 5.6  # inches
-DPI = 210
-FOR, AGAINST = "#B2182B", "#2166AC"  # of RdBu_r
+DPI = 210  # as many pixels across as the other figures
+FOR, AGAINST = "#B2182B", "#2166AC"  # of the scale RdBu_r
 SHOWN = 10  # filters
-# of the figure of filters, in inches: a row's height, its kernel, where its name stands, where its two numbers end,
-# where its bar may lie, and what a bar's number takes
-ROW, KERNEL, NAME, COLUMNS, BARS, LABEL = 0.34, 0.28, 0.5, (2.05, 2.95), (3.1, 5.5), 0.45
+# of the table of filters, in inches: the height of a row, its kernel, where its name begins, where its two numbers
+# end, between what its bar lies, and what the number at the end of a bar takes
+ROW, KERNEL, NAME, COLUMNS, BARS, LABEL = 0.34, 0.28, 0.5, (2.05, 2.9), (3.15, 5.5), 0.45
 
 
 def rivals(logits: Array, label: int) -> tuple[int, int]:
@@ -34,47 +34,55 @@ def rivals(logits: Array, label: int) -> tuple[int, int]:
 
 
 def draw_places(
-    image: NDArray[np.uint8], by_place: Array, bias: Array, logits: Array, label: int, names: Sequence[str],
+    image: NDArray[np.uint8],
+    by_place: Array,
+    bias: Array,
+    logits: Array,
+    label: int,
+    names: Sequence[str],
     grid: tuple[float, int],
-) -> Figure:  # fmt: skip
-    """Draw an image and its outline over what spoke for the answer, for its rival, and for the one against the other.
+) -> Figure:
+    """Draw an image, and its outline over what spoke for the answer, for its rival, and for the one against the other.
 
     `by_place` (height, width, classes) and `bias` (classes,) are shares of the logits (classes,), above 0 what speaks
-    for a class; `grid` is the middle of the first place and the distance of places, in pixels. The maps are on one
-    scale around 0. Under each stand its sums and what makes a logit of them.
+    for a class; `grid` is the middle of the first place and the distance of two places, in pixels. The maps are on one
+    scale around 0, and under each stands how it adds up to a logit, or to a difference of two.
     """
     answer, other = rivals(logits, label)
     ones = np.eye(len(logits))
     role = "the true class" if other == label else "the runner-up"
-    questions = {
+    panels = {
         f"what spoke for {names[answer]},\nthe answer": ones[answer],
         f"what spoke for {names[other]},\n{role}": ones[other],
         f"what spoke for {names[answer]}\nrather than {names[other]}": ones[answer] - ones[other],
     }
-    maps = [by_place @ classes for classes in questions.values()]
+    maps = [by_place @ classes for classes in panels.values()]
+    remains = _remains(by_place.sum(axis=(0, 1)), bias, logits)
     highest = max(float(np.abs(places).max()) for places in maps)
-    rows, columns = image.shape
-    figure = Figure(figsize=(WIDTH, 2 * (2.45 * min(rows / columns, 2) + 0.55) + 0.5), dpi=DPI)
+    height, width = image.shape
+    figure = Figure(figsize=(WIDTH, 2 * (2.45 * min(height / width, 2) + 0.6) + 0.6), dpi=DPI)
     first, *others = figure.subplots(2, 2).flat
     style.show(first, image, f"the image:\n{names[label]}")
-    remains = _remains(by_place.sum(axis=(0, 1)), bias, logits)
-    _write(first, ["for", "+ against", "+ bias", *["+ remainder"] * remains], "logit")
-    for axes, title, places, classes in zip(others, questions, maps, questions.values(), strict=True):
-        drawn = style.show(
-            axes, places, title, extent=_extent(places.shape, grid), cmap="RdBu_r", vmin=-highest, vmax=highest
-        )
+    _write_sum(first, ["for", "+ against", "+ bias", *["+ remainder"] * remains], "logit")
+    for axes, (title, classes), places in zip(others, panels.items(), maps, strict=True):
+        extent = _extent(places.shape, *grid)
+        drawn = style.show(axes, places, title, extent=extent, cmap="RdBu_r", vmin=-highest, vmax=highest)
         axes.set(xlim=first.get_xlim(), ylim=first.get_ylim(), facecolor=mpl.colormaps["RdBu_r"](0.5))
         _outline(axes, image)
-        parts = [places[places > 0].sum(), places[places < 0].sum(), float(bias @ classes)]
-        _write(axes, *_sum(parts, float(logits @ classes), remains))
+        parts = [places[places > 0].sum(), places[places < 0].sum(), bias @ classes]
+        _write_sum(axes, *_adding_up(parts, logits @ classes, remains))
     bar = figure.colorbar(drawn, ax=figure.axes, location="bottom", shrink=0.7, aspect=35)
     bar.set_label("a place's share of the logit: red speaks for, blue against")
     return figure
 
 
-def _extent(shape: tuple[int, ...], grid: tuple[float, int]) -> tuple[float, float, float, float]:
+def _remains(shares: Array, bias: Array, logits: Array) -> bool:
+    """Tell whether shares and bias leave so much of a logit (classes,) that two digits show it."""
+    return bool((np.abs(logits - shares - bias) >= 0.005).any())
+
+
+def _extent(shape: tuple[int, ...], first: float, step: int) -> tuple[float, float, float, float]:
     """Return where maps (height, width) lie in the image, in pixels: left, right, bottom, top."""
-    first, step = grid
     start, height, width = first - step / 2, *(step * size for size in shape)
     return start, start + width, start + height, start
 
@@ -86,101 +94,104 @@ def _outline(axes: Axes, image: NDArray[np.uint8]) -> None:
         axes.contour(image, [middle], colors="black", linewidths=0.7, alpha=0.6)
 
 
-def _remains(shares: Array, bias: Array, logits: Array) -> bool:
-    """Tell whether shares and bias leave more of a logit (classes,) than two digits hide."""
-    return bool((np.abs(logits - shares - bias) >= 0.005).any())
+def _adding_up(parts: Sequence[float], total: float, remains: bool) -> tuple[list[str], str]:
+    """Return how parts, and what they leave where that is asked for, add up to a total, in two digits.
 
-
-def _sum(parts: Sequence[float], total: float, remains: bool) -> tuple[list[str], str]:
-    """Return parts of a total, what they leave of it where it is asked for, and the total, in two digits that add up.
-
-    The first part takes what the rounding of all of them leaves.
+    The first part takes what rounding leaves.
     """
-    rounded = [round(part, 2) for part in [*parts, *([total - sum(parts)] if remains else [])]]
-    rounded[0] += round(total, 2) - sum(rounded)
-    return [signed(part) for part in rounded], signed(total).removeprefix("+")
+    rounded = np.round([*parts, *[total - sum(parts)] * remains], 2)
+    rounded[0] += round(total, 2) - rounded.sum()
+    return [_signed(part) for part in rounded], _signed(total).removeprefix("+")
 
 
-def signed(value: float) -> str:
-    """Return a number in two digits with its sign."""
+def _signed(value: float) -> str:
     return f"{round(value, 2) + 0.0:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _write(axes: Axes, parts: Sequence[str], total: str) -> None:
-    """Write under axes that parts, in the colours of for and against, make up a total."""
-    colours = [FOR, AGAINST, *["black"] * len(parts)]
-    texts = [TextArea(part, textprops={"color": colour}) for part, colour in zip(parts, colours, strict=False)]
+def _write_sum(axes: Axes, parts: Sequence[str], total: str) -> None:
+    """Write under axes that parts, the first two in the colours of the maps, make up a total."""
+    colours = [FOR, AGAINST, *["black"] * (len(parts) - 2)]
+    texts = [TextArea(part, textprops={"color": colour}) for part, colour in zip(parts, colours, strict=True)]
     row = HPacker(children=[*texts, TextArea(f"= {total}")], pad=0, sep=4)
-    axes.add_artist(
-        AnchoredOffsetbox(
-            "upper center",
-            child=row,
-            pad=0,
-            borderpad=0.3,
-            frameon=False,
-            bbox_to_anchor=(0.5, 0),
-            bbox_transform=axes.transAxes,
-        )
-    )
+    below = {"bbox_to_anchor": (0.5, 0), "bbox_transform": axes.transAxes}
+    axes.add_artist(AnchoredOffsetbox("upper center", child=row, pad=0.2, borderpad=0.3, frameon=False, **below))
 
 
 def draw_filters(
-    by_filter: Array, bias: Array, logits: Array, label: int, names: Sequence[str],
+    by_filter: Array,
+    bias: Array,
+    logits: Array,
+    label: int,
+    names: Sequence[str],
     kernels: Sequence[Array] | None = None,
-) -> Figure:  # fmt: skip
+) -> Figure:
     """Draw which filters spoke for the answer rather than for its rival, beside their kernels (height, width).
 
     `by_filter` (filters, classes) and `bias` (classes,) are shares of the logits (classes,). A row a filter, the ten
-    that tell the two classes apart most: its shares of both logits, and a bar, the difference. What is left stands
+    that tell the two classes apart most: its shares of both logits, and their difference, as a bar. What is left stands
     below them, so that every column adds up to its logit.
     """
-    pair = list(rivals(logits, label))
-    difference = by_filter[:, pair] @ [1, -1]
+    pair = rivals(logits, label)
+    answer, other = (names[number] for number in pair)
+    shown, table = _table(by_filter[:, pair], bias[[*pair]], logits[[*pair]])
+    height = ROW * (len(table) + 2.3)
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.text(0.1, -1.2 * ROW, f"Which filters spoke for {answer} rather than {other}", fontsize=11, va="center")
+    left, right = BARS
+    for place, text, side, colour in (
+        (COLUMNS[0], f"logit of\n{answer}", "right", "black"),
+        (COLUMNS[1], f"logit of\n{other}", "right", "black"),
+        (left, f"more for\n{other}", "left", AGAINST),
+        (right, f"more for\n{answer}", "right", FOR),
+    ):
+        axes.text(place, 0.4 * ROW, text, ha=side, va="bottom", color=colour)
+    bars = [table[f"filter {number}"] @ [1, -1] for number in shown]
+    low, high = min(*bars, 0), max(*bars, 0)
+    scale = (right - left - 2 * LABEL) / max(high - low, 0.01)  # inches
+    zero = left + LABEL - low * scale
+    for line, (name, shares) in enumerate(table.items(), 1):
+        weight = "bold" if name == "logit" else "normal"
+        axes.text(NAME, line * ROW, name, va="center", weight=weight)
+        for place, share in zip(COLUMNS, shares, strict=True):
+            axes.text(place, line * ROW, _signed(share), ha="right", va="center", weight=weight)
+        difference = shares @ [1, -1]
+        length = difference * scale if line <= len(shown) else 0.0
+        colour = FOR if length > 0 else AGAINST
+        axes.barh(line * ROW, length, 0.6 * ROW, left=zero, color=colour)
+        place, side = (zero + length + 0.05, "left") if difference >= 0 else (zero + length - 0.05, "right")
+        axes.text(place, line * ROW, _signed(difference), ha=side, va="center", weight=weight)
+    axes.plot([zero, zero], [0.5 * ROW, ROW * (len(shown) + 0.5)], color="black", linewidth=0.6)
+    axes.plot([0.1, right], [ROW * (len(table) - 0.5)] * 2, color="black", linewidth=0.6)
+    if kernels is not None:
+        highest = max(float(np.abs(kernel).max()) for kernel in kernels)
+        for line, number in enumerate(shown, 1):
+            left, top = 0.1, line * ROW - KERNEL / 2
+            extent = (left, left + KERNEL, top + KERNEL, top)
+            axes.imshow(kernels[number], extent=extent, cmap="RdBu_r", vmin=-highest, vmax=highest, aspect="auto")
+            axes.add_patch(Rectangle((left, top), KERNEL, KERNEL, fill=False, edgecolor=style.GREY, linewidth=0.4))
+    axes.set(xlim=(0, WIDTH), ylim=(height - 1.7 * ROW, -1.7 * ROW))  # in inches
+    return figure
+
+
+def _table(shares: Array, bias: Array, logits: Array) -> tuple[NDArray[np.intp], dict[str, Array]]:
+    """Return the filters that tell two classes apart most, and all parts of their logits (2,) by name, and the logits.
+
+    `shares` is (filters, 2), `bias` (2,). In two digits, that add up: the row after the filters takes what rounding
+    leaves.
+    """
+    difference = shares @ [1, -1]
     most = np.argsort(-np.abs(difference), kind="stable")[:SHOWN]
     most = most[np.argsort(-difference[most], kind="stable")]
-    table = {f"filter {number}": by_filter[number, pair] for number in most}
-    others = len(difference) - len(most)
-    if others:
-        table[f"{others} other{'s' * (others > 1)}"] = np.delete(by_filter, most, axis=0).sum(axis=0)[pair]
-    table["bias"] = bias[pair]
-    shares = by_filter.sum(axis=0)
-    if _remains(shares, bias, logits):
-        table["remainder"] = (logits - shares - bias)[pair]
-    rows, total = np.round(list(table.values()), 2), np.round(logits[pair], 2)
-    rows[len(most)] += total - rows.sum(axis=0)  # what rounding leaves
-
-    figure = Figure(figsize=(WIDTH, ROW * (len(rows) + 3.4)), dpi=DPI)
-    figure.set_layout_engine("none")
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(ROW * (len(rows) + 1.6), ROW * -1.8))  # in inches
-    axes.set_axis_off()
-    answer, other = (names[number] for number in pair)
-    axes.text(0.1, -1.2 * ROW, f"which filters spoke for {answer} rather than {other}", fontsize=11, va="center")
-    for place, name in zip(COLUMNS, (answer, other), strict=True):
-        axes.text(place, 0, name, ha="right", va="center")
-    left, right = BARS
-    axes.text(left, 0, f"for {other}", color=AGAINST, va="center")
-    axes.text(right, 0, f"for {answer}", color=FOR, ha="right", va="center")
-    low, high = min(difference.min(), 0), max(difference.max(), 0)
-    scale = (right - left - 2 * LABEL) / max(high - low, 1e-9)
-    zero = left + LABEL - low * scale
-    axes.plot([zero, zero], [0.5 * ROW, ROW * (len(most) + 0.5)], color=style.GREY, linewidth=0.6)
-    axes.plot([0.1, right], [ROW * (len(rows) + 0.5)] * 2, color="black", linewidth=0.6)
-    for line, (name, numbers) in enumerate(zip([*table, "logit"], [*rows, total], strict=True), 1):
-        bold = "bold" if name == "logit" else "normal"
-        axes.text(NAME, line * ROW, name, va="center", weight=bold)
-        for place, number in zip(COLUMNS, numbers, strict=True):
-            axes.text(place, line * ROW, signed(number), ha="right", va="center", weight=bold)
-        length = difference[most[line - 1]] * scale if line <= len(most) else 0.0
-        more = numbers[0] - numbers[1]
-        axes.add_patch(Rectangle((zero, (line - 0.3) * ROW), length, 0.6 * ROW, color=FOR if length > 0 else AGAINST))
-        axes.text(
-            zero + length + np.copysign(0.05, more), line * ROW, signed(more), ha="left" if more >= 0 else "right",
-            va="center", weight=bold,
-        )  # fmt: skip
-    if kernels:
-        highest = max(float(np.abs(kernel).max()) for kernel in kernels)
-        for line, number in enumerate(most, 1):
-            extent = (0.1, 0.1 + KERNEL, line * ROW + KERNEL / 2, line * ROW - KERNEL / 2)
-            axes.imshow(kernels[number], extent=extent, cmap="RdBu_r", vmin=-highest, vmax=highest, aspect="auto")
-            axes.add_patch(Rectangle((0.1, extent[3]), KERNEL, KERNEL, fill=False, edgecolor=style.GREY, linewidth=0.4))
-    return figure
+    parts = {f"filter {number}": shares[number] for number in most}
+    if len(shares) > len(most):
+        parts[f"the other {len(shares) - len(most)}"] = np.delete(shares, most, axis=0).sum(axis=0)
+    parts["bias"] = bias
+    if _remains(shares.sum(axis=0), bias, logits):
+        parts["remainder"] = logits - shares.sum(axis=0) - bias
+    rows = np.round(list(parts.values()), 2)
+    total = np.round(logits, 2)
+    rows[len(most)] += total - rows.sum(axis=0)
+    return most, dict(zip([*parts, "logit"], [*rows, total], strict=True))
