@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea
 from matplotlib.patches import Rectangle
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from pipeline.figures import style
@@ -16,7 +17,7 @@ Array = NDArray[np.floating]
 
 # A page shows every figure in its full width. So the letters of a narrow one are larger there, for a telephone too.
 WIDTH = 5.6  # inches
-DPI = 210  # as many pixels across as the other figures
+DPI = 214  # as many pixels across as the other figures have
 FOR, AGAINST = "#B2182B", "#2166AC"  # of the scale RdBu_r
 SHOWN = 10  # filters
 # of the table of filters, in inches: the height of a row, its kernel, where its name begins, where its two numbers
@@ -57,28 +58,32 @@ def draw_places(
         f"what spoke for {names[answer]}\nrather than {names[other]}": ones[answer] - ones[other],
     }
     maps = [by_place @ classes for classes in panels.values()]
-    remains = _remains(by_place.sum(axis=(0, 1)), bias, logits)
+    left = _left(by_place.sum(axis=(0, 1)), bias, logits)
     highest = max(float(np.abs(places).max()) for places in maps)
     height, width = image.shape
     figure = Figure(figsize=(WIDTH, 2 * (2.45 * min(height / width, 2) + 0.6) + 0.6), dpi=DPI)
     first, *others = figure.subplots(2, 2).flat
     style.show(first, image, f"the image:\n{names[label]}")
-    _write_sum(first, ["for", "+ against", "+ bias", *["+ remainder"] * remains], "logit")
+    _write_sum(first, ["for", "+ against", *(f"+ {name}" for name in left)], "logit")
     for axes, (title, classes), places in zip(others, panels.items(), maps, strict=True):
         extent = _extent(places.shape, *grid)
         drawn = style.show(axes, places, title, extent=extent, cmap="RdBu_r", vmin=-highest, vmax=highest)
         axes.set(xlim=first.get_xlim(), ylim=first.get_ylim(), facecolor=mpl.colormaps["RdBu_r"](0.5))
         _outline(axes, image)
-        parts = [places[places > 0].sum(), places[places < 0].sum(), bias @ classes]
-        _write_sum(axes, *_adding_up(parts, logits @ classes, remains))
+        speaks = [places[places > 0].sum(), places[places < 0].sum()]
+        parts = _rounded(np.array([*speaks, *(values @ classes for values in left.values())]))
+        _write_sum(axes, [_signed(part) for part in parts], _signed(parts.sum()).removeprefix("+"))
     bar = figure.colorbar(drawn, ax=figure.axes, location="bottom", shrink=0.7, aspect=35)
     bar.set_label("a place's share of the logit: red speaks for, blue against")
     return figure
 
 
-def _remains(shares: Array, bias: Array, logits: Array) -> bool:
-    """Tell whether shares and bias leave so much of a logit (classes,) that two digits show it."""
-    return bool((np.abs(logits - shares - bias) >= 0.005).any())
+def _left(shares: Array, bias: Array, logits: Array) -> dict[str, Array]:
+    """Return what all shares together leave of the logits, all (classes,), by name; the remainder where it shows."""
+    remainder = logits - shares - bias
+    if (np.abs(remainder) < 0.005).all():
+        return {"bias": logits - shares}
+    return {"bias": bias, "remainder": remainder}
 
 
 def _extent(shape: tuple[int, ...], first: float, step: int) -> tuple[float, float, float, float]:
@@ -94,14 +99,12 @@ def _outline(axes: Axes, image: NDArray[np.uint8]) -> None:
         axes.contour(image, [middle], colors="black", linewidths=0.7, alpha=0.6)
 
 
-def _adding_up(parts: Sequence[float], total: float, remains: bool) -> tuple[list[str], str]:
-    """Return how parts, and what they leave where that is asked for, add up to a total, in two digits.
-
-    The first part takes what rounding leaves.
-    """
-    rounded = np.round([*parts, *[total - sum(parts)] * remains], 2)
-    rounded[0] += round(total, 2) - rounded.sum()
-    return [_signed(part) for part in rounded], _signed(total).removeprefix("+")
+def _rounded(parts: Array) -> Array:
+    """Return numbers (n,) in two digits that add up to their own sum in two digits: rounded by largest remainders."""
+    hundredths, remainders = np.divmod(100 * parts, 1)
+    missing = int(np.rint(100 * parts.sum()) - hundredths.sum())
+    hundredths[np.argsort(-remainders, kind="stable")[:missing]] += 1
+    return hundredths / 100
 
 
 def _signed(value: float) -> str:
@@ -113,8 +116,9 @@ def _write_sum(axes: Axes, parts: Sequence[str], total: str) -> None:
     colours = [FOR, AGAINST, *["black"] * (len(parts) - 2)]
     texts = [TextArea(part, textprops={"color": colour}) for part, colour in zip(parts, colours, strict=True)]
     row = HPacker(children=[*texts, TextArea(f"= {total}")], pad=0, sep=4)
-    below = {"bbox_to_anchor": (0.5, 0), "bbox_transform": axes.transAxes}
-    axes.add_artist(AnchoredOffsetbox("upper center", child=row, pad=0.2, borderpad=0.3, frameon=False, **below))
+    box = AnchoredOffsetbox("upper center", child=row, pad=0.2, borderpad=0.3, frameon=False)
+    box.set_bbox_to_anchor(Bbox.from_bounds(0.5, 0, 0, 0), axes.transAxes)
+    axes.add_artist(box)
 
 
 def draw_filters(
@@ -148,50 +152,50 @@ def draw_filters(
         (right, f"more for\n{answer}", "right", FOR),
     ):
         axes.text(place, 0.4 * ROW, text, ha=side, va="bottom", color=colour)
-    bars = [table[f"filter {number}"] @ [1, -1] for number in shown]
-    low, high = min(*bars, 0), max(*bars, 0)
+    differences = [one - two for one, two in table.values()]
+    bars = np.array(differences[: len(shown)])
+    low, high = min(bars.min(), 0), max(bars.max(), 0)
     scale = (right - left - 2 * LABEL) / max(high - low, 0.01)  # inches
     zero = left + LABEL - low * scale
-    for line, (name, shares) in enumerate(table.items(), 1):
-        weight = "bold" if name == "logit" else "normal"
-        axes.text(NAME, line * ROW, name, va="center", weight=weight)
+    lines = ROW * np.arange(1, len(table) + 1)
+    axes.barh(lines[: len(bars)], bars * scale, 0.6 * ROW, left=zero, color=np.where(bars < 0, AGAINST, FOR))
+    ends = zero + np.append(bars * scale, np.zeros(len(table) - len(bars)))
+    for (name, shares), difference, line, end in zip(table.items(), differences, lines, ends, strict=True):
+        look = {"va": "center", "weight": "bold" if name == "logit" else "normal"}
+        axes.text(NAME, line, name, look)
         for place, share in zip(COLUMNS, shares, strict=True):
-            axes.text(place, line * ROW, _signed(share), ha="right", va="center", weight=weight)
-        difference = shares @ [1, -1]
-        length = difference * scale if line <= len(shown) else 0.0
-        colour = FOR if length > 0 else AGAINST
-        axes.barh(line * ROW, length, 0.6 * ROW, left=zero, color=colour)
-        place, side = (zero + length + 0.05, "left") if difference >= 0 else (zero + length - 0.05, "right")
-        axes.text(place, line * ROW, _signed(difference), ha=side, va="center", weight=weight)
-    axes.plot([zero, zero], [0.5 * ROW, ROW * (len(shown) + 0.5)], color="black", linewidth=0.6)
+            axes.text(place, line, _signed(share), look, ha="right")
+        side = "right" if difference < 0 else "left"
+        axes.text(end + np.copysign(0.05, difference), line, _signed(difference), look, ha=side)
+    axes.plot([zero, zero], [0.5 * ROW, ROW * (len(bars) + 0.5)], color="black", linewidth=0.6)
     axes.plot([0.1, right], [ROW * (len(table) - 0.5)] * 2, color="black", linewidth=0.6)
     if kernels is not None:
-        highest = max(float(np.abs(kernel).max()) for kernel in kernels)
-        for line, number in enumerate(shown, 1):
-            left, top = 0.1, line * ROW - KERNEL / 2
-            extent = (left, left + KERNEL, top + KERNEL, top)
-            axes.imshow(kernels[number], extent=extent, cmap="RdBu_r", vmin=-highest, vmax=highest, aspect="auto")
-            axes.add_patch(Rectangle((left, top), KERNEL, KERNEL, fill=False, edgecolor=style.GREY, linewidth=0.4))
+        _draw_kernels(axes, [kernels[number] for number in shown], max(float(np.abs(one).max()) for one in kernels))
     axes.set(xlim=(0, WIDTH), ylim=(height - 1.7 * ROW, -1.7 * ROW))  # in inches
     return figure
 
 
-def _table(shares: Array, bias: Array, logits: Array) -> tuple[NDArray[np.intp], dict[str, Array]]:
-    """Return the filters that tell two classes apart most, and all parts of their logits (2,) by name, and the logits.
+def _table(shares: Array, bias: Array, logits: Array) -> tuple[NDArray[np.intp], dict[str, tuple[float, float]]]:
+    """Return the filters that tell two classes apart most, and the parts of both logits by name, with the logits.
 
-    `shares` is (filters, 2), `bias` (2,). In two digits, that add up: the row after the filters takes what rounding
-    leaves.
+    `shares` is (filters, 2), `bias` and `logits` (2,). In two digits, which add up.
     """
     difference = shares @ [1, -1]
     most = np.argsort(-np.abs(difference), kind="stable")[:SHOWN]
     most = most[np.argsort(-difference[most], kind="stable")]
-    parts = {f"filter {number}": shares[number] for number in most}
+    parts: dict[str, Array] = {f"filter {number}": shares[number] for number in most}
     if len(shares) > len(most):
         parts[f"the other {len(shares) - len(most)}"] = np.delete(shares, most, axis=0).sum(axis=0)
-    parts["bias"] = bias
-    if _remains(shares.sum(axis=0), bias, logits):
-        parts["remainder"] = logits - shares.sum(axis=0) - bias
-    rows = np.round(list(parts.values()), 2)
-    total = np.round(logits, 2)
-    rows[len(most)] += total - rows.sum(axis=0)
-    return most, dict(zip([*parts, "logit"], [*rows, total], strict=True))
+    parts |= _left(shares.sum(axis=0), bias, logits)
+    one, other = (_rounded(column) for column in np.array(list(parts.values())).T)
+    columns = [*one, one.sum()], [*other, other.sum()]
+    return most, dict(zip([*parts, "logit"], zip(*columns, strict=True), strict=True))
+
+
+def _draw_kernels(axes: Axes, kernels: Sequence[Array], highest: float) -> None:
+    """Draw kernels (height, width), a row each, on one scale to `highest` and as far below 0."""
+    for row, kernel in enumerate(kernels, 1):
+        left, top = 0.1, row * ROW - KERNEL / 2
+        extent = (left, left + KERNEL, top + KERNEL, top)
+        axes.imshow(kernel, extent=extent, cmap="RdBu_r", vmin=-highest, vmax=highest, aspect="auto")
+        axes.add_patch(Rectangle((left, top), KERNEL, KERNEL, fill=False, edgecolor=style.GREY, linewidth=0.4))
