@@ -61,7 +61,7 @@ def draw_places(
     left = _left(by_place.sum(axis=(0, 1)), bias, logits)
     highest = max(float(np.abs(places).max()) for places in maps)
     height, width = image.shape
-    figure = Figure(figsize=(WIDTH, 2 * (2.45 * min(height / width, 2) + 0.6) + 0.6), dpi=DPI)
+    figure = Figure(figsize=(WIDTH, 2 * (2.45 * min(height / width, 2) + 0.75) + 0.75), dpi=DPI)
     first, *others = figure.subplots(2, 2).flat
     style.show(first, image, f"the image:\n{names[label]}")
     _write_sum(first, ["for", "+ against", *(f"+ {name}" for name in left)], "logit")
@@ -71,8 +71,10 @@ def draw_places(
         axes.set(xlim=first.get_xlim(), ylim=first.get_ylim(), facecolor=mpl.colormaps["RdBu_r"](0.5))
         _outline(axes, image)
         speaks = [places[places > 0].sum(), places[places < 0].sum()]
-        parts = _rounded(np.array([*speaks, *(values @ classes for values in left.values())]))
-        _write_sum(axes, [_signed(part) for part in parts], _signed(parts.sum()).removeprefix("+"))
+        parts = np.array([*speaks, *(values @ classes for values in left.values())])
+        total = np.round(logits, 2) @ classes  # of two logits the difference that is seen
+        parts[0] += total - parts.sum()
+        _write_sum(axes, [_signed(part) for part in _rounded(parts)], _signed(total).removeprefix("+"))
     bar = figure.colorbar(drawn, ax=figure.axes, location="bottom", shrink=0.7, aspect=35)
     bar.set_label("a place's share of the logit: red speaks for, blue against")
     return figure
