@@ -196,6 +196,7 @@ NAMED: dict[str, set[str]] = {
     "pipeline.metrics.edges": {"scipy"},
     "pipeline.metrics.statistics": {"pandas"},
     "pipeline.figures.style": {"matplotlib"},
+    "pipeline.figures.evidence": {"matplotlib"},
     "pipeline.figures.kernels": {"matplotlib"},
     "pipeline.figures.network": {"matplotlib", "pandas"},
     "pipeline.figures.predictions": {"matplotlib", "pandas"},
