@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from pipeline.config import paths
 from pipeline.data import files, prepared
 from pipeline.figures import style
+from pipeline.figures.evidence import draw_filters, draw_places
 from pipeline.figures.predictions import draw_answers, draw_confidence, draw_confusion, draw_example
 from pipeline.metrics.labels import doubtful, probable_errors
 from pipeline.metrics.scores import confidence, separation, softmax
 from pipeline.metrics.statistics import confusion_matrix
+from pipeline.network.kernels import as_pictures
 from pipeline.tracking.stage import stage
 
 Part = Literal["test", "train"]
@@ -41,9 +43,8 @@ def misclassified(
 
 
 def main() -> None:
-    """Draw examples, the histogram, the wrong images and the confusion matrix; list every wrong image."""
+    """Draw examples with what spoke for their answers, the histogram, the confusion matrix; list every wrong image."""
     with stage("error_analysis") as run:
-        settings = run.params.error_analysis
         images = prepared.load("test").images
         names = style.short_names(prepared.class_names())
         with np.load(paths.PREDICTIONS) as saved:
@@ -51,23 +52,28 @@ def main() -> None:
             asked: dict[Part, tuple[NDArray[np.float32], NDArray[np.uint8]]] = {"test": (probabilities, labels)}
             if "train_logits" in saved:  # of networks that had not learnt the image
                 asked["train"] = (softmax(saved["train_logits"]), saved["train_labels"])
+        with np.load(paths.EVIDENCE) as saved:
+            evidence = dict(saved)
+        examples = {
+            name.removeprefix("image/"): int(index) for name, index in evidence.items() if name.startswith("image/")
+        }
+        with np.load(paths.TRAINED_KERNELS) as saved:
+            learnt = [saved[name] for name in saved if name.startswith("learnt/")]
+        kernels = as_pictures(learnt[0]) if len(learnt) == 1 else None  # else the maps are those of a later layer
         wrong = predicted != labels
         confidences = confidence(probabilities)
-        examples: dict[str, int | None] = {
-            "right": prepared.choose_among(
-                settings.right, np.flatnonzero(~wrong), settings.seed, "error_analysis.right"
-            ),
-            "wrong": prepared.choose_among(
-                settings.wrong, np.flatnonzero(wrong), settings.seed, "error_analysis.wrong"
-            ),
-        }
         table = misclassified(probabilities, predicted, labels)
 
         folder = paths.figures("error_analysis")
-        for name, index in examples.items():
-            if index is not None:
-                figure = draw_example(images[index], probabilities[index], int(labels[index]), index, names)
-                style.save(figure, folder / f"{name}.png")
+        for row, (name, index) in enumerate(examples.items()):
+            image, label = images[index], int(labels[index])
+            bias, logits = evidence["bias"][row], evidence["logits"][row]
+            figure = draw_places(image, evidence["by_place"][row], bias, logits, label, names, evidence["grid"])
+            style.save(figure, folder / f"places_{name}.png")
+            if name in ("right", "wrong"):
+                style.save(draw_example(image, probabilities[index], label, index, names), folder / f"{name}.png")
+                figure = draw_filters(evidence["by_filter"][row], bias, logits, label, names, kernels)
+                style.save(figure, folder / f"filters_{name}.png")
         style.save(draw_confidence(confidences, wrong), folder / "confidence.png")
         shown = table.head(GALLERY)
         gallery = draw_answers(images[shown["index"]], shown, names, "Wrong images, the surest mistakes first")
@@ -86,7 +92,10 @@ def main() -> None:
         files.write_text(paths.DOUBTFUL, pd.concat(doubted, names=["part"]).droplevel(1).to_csv())
         results: dict[str, Any] = {
             **separation(confidences, wrong),
-            **{f"{name}_example": i for name, i in examples.items()},
+            **{f"{name}_example": examples.get(name) for name in ("right", "wrong")},
+            "evidence_remainder": float(
+                np.abs(evidence["logits"] - evidence["by_filter"].sum(axis=1) - evidence["bias"]).max()
+            ),
             **{
                 f"probable_label_errors_{part}": probable_errors(*asked[part]) if part in asked else None
                 for part in PARTS

@@ -1,5 +1,6 @@
 """evaluate: what the network says of every test image, each counted once, and how it sees one of them."""
 
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -8,16 +9,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.config import paths
+from pipeline.config.sections import ErrorAnalysis
 from pipeline.data import files, prepared
 from pipeline.metrics.scores import score, softmax
 from pipeline.metrics.shifts import shift_accuracy_by_image
 from pipeline.metrics.statistics import confusion_matrix
 from pipeline.network import saving
 from pipeline.network.backend import use_native_instructions
+from pipeline.network.evidence import evidence, grid
 from pipeline.network.folds import cross_validated
 from pipeline.network.fused import predictor
 from pipeline.network.inspect import activations
 from pipeline.tracking.stage import stage
+
+SUREST = 3  # of the surest mistakes so many are shown with what spoke for them
 
 
 def per_class(matrix: NDArray[np.int64], names: list[str]) -> pd.DataFrame:
@@ -47,6 +52,24 @@ def in_order(names: list[str]) -> list[str]:
     ]
 
 
+def examples(probabilities: NDArray[np.float32], labels: NDArray[np.uint8], settings: ErrorAnalysis) -> dict[str, int]:
+    """Return the test images that are shown with what spoke for each answer: right, wrong, and the surest mistakes.
+
+    Raises UserError when a named image is not of its kind. There is no right or no wrong one where there is none.
+    """
+    is_wrong = probabilities.argmax(axis=1) != labels
+    found = {
+        "right": prepared.choose_among(
+            settings.right, np.flatnonzero(~is_wrong), settings.seed, "error_analysis.right"
+        ),
+        "wrong": prepared.choose_among(settings.wrong, np.flatnonzero(is_wrong), settings.seed, "error_analysis.wrong"),
+    }
+    wrong = np.flatnonzero(is_wrong)
+    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:SUREST]
+    found |= {f"mistake_{number}": int(index) for number, index in enumerate(surest, 1)}
+    return {name: index for name, index in found.items() if index is not None}
+
+
 def tell(folds: int, fold: int, right: float) -> None:
     """Print how a fold went, since each takes as long as training."""
     print(f"fold {fold} of {folds}: {right:.4f} of the images that this network had not learnt are right", flush=True)
@@ -70,7 +93,12 @@ def main() -> None:
         probabilities = softmax(test_logits)
         predicted = probabilities.argmax(axis=1).astype(np.uint8)
         maps = activations(network, images[index])
+        shown = examples(probabilities, test.labels, run.params.error_analysis)
         files.write_arrays(paths.ACTIVATIONS, image=np.array(index), **maps)
+        files.write_arrays(
+            paths.EVIDENCE, **{f"image/{name}": np.array(number) for name, number in shown.items()},
+            **asdict(evidence(network, images[list(shown.values())])), grid=np.array(grid(network)),
+        )  # fmt: skip
         validation = prepared.load("validation")
         watched = np.asarray(validation.images)
         names = prepared.class_names()
@@ -91,8 +119,8 @@ def main() -> None:
             validation_labels=validation.labels,
             **unlearnt,
         )
-        shown = np.array(in_order(names))
-        pairs = pd.DataFrame({"label": shown[test.labels], "predicted": shown[predicted]})
+        sorted_names = np.array(in_order(names))
+        pairs = pd.DataFrame({"label": sorted_names[test.labels], "predicted": sorted_names[predicted]})
         files.write_text(paths.CONFUSION, pairs.to_csv(index=False))
         table = per_class(confusion_matrix(test.labels, predicted, len(names)), names)
         files.write_text(paths.CLASSES, table.to_csv(index=False))

@@ -22,7 +22,9 @@ def pictures(*names: str) -> tuple[str, ...]:
 # file by file, and DVC leaves what lies beside them.
 WRITTEN = {
     "data/prepared": ("classes.txt", "*_images.npy", "*_labels.npy"),
-    "figures/error_analysis": pictures("confidence", "confusion", "doubtful_*", "misclassified", "right", "wrong"),
+    "figures/error_analysis": pictures(
+        *["confidence", "confusion", "doubtful_*", "filters_*", "misclassified", "places_*", "right", "wrong"]
+    ),
     "figures/kernel_demo": pictures("edge_kernel", "max_pooling", "random_kernels"),
     "figures/visualise": pictures("activations_*", "curves", "edge_auroc", "filter", "kernels_*"),
 }

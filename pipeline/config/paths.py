@@ -6,6 +6,7 @@ RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
 CLASS_NAMES = "classes.txt"  # in both folders, one name a line
 PREDICTIONS = Path("data/predictions.npz")  # of the test images, and validation_logits with validation_labels
+EVIDENCE = Path("data/evidence.npz")  # the images of EXAMPLES, and Evidence of each
 ACTIVATIONS = Path("data/activations.npz")  # the index of an image, and <convolution>/<layer> maps
 
 MODEL = Path("models/model.keras")

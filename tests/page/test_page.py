@@ -18,7 +18,10 @@ from pipeline.page.page import ARTICLE, TEMPLATE, number, render
 
 FIGURES = {
     "kernel_demo": ["random_kernels", "edge_kernel", "max_pooling"],
-    "error_analysis": ["right", "wrong", "confidence", "confusion", "misclassified", "doubtful_test"],
+    "error_analysis": [
+        *["right", "wrong", "confidence", "confusion", "misclassified", "doubtful_test"],
+        *["places_right", "places_wrong", "places_mistake_1", "filters_right", "filters_wrong"],
+    ],
     "visualise": ["curves", "kernels_convolution_1", "activations_convolution_1", "filter", "edge_auroc"],
 }
 METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing else
@@ -54,6 +57,7 @@ METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing e
         "misclassification_auroc": 0.9557,
         "right_example": 3,
         "wrong_example": 5,
+        "evidence_remainder": 2e-6,
         "probable_label_errors_test": 2,
         "probable_label_errors_train": None,
     },
@@ -104,6 +108,10 @@ class Page(HTMLParser):
         self.text += data
         if {"td", "th"} & set(self.open):
             self.rows[-1][-1] += data
+
+    def anchors(self) -> set[str]:
+        """What a link may lead to; the switches of a toggle have names for their labels alone."""
+        return {attributes["id"] for tag, attributes in self.elements if "id" in attributes and tag != "input"}
 
     def values(self, attribute: str) -> list[str]:
         return [attributes[attribute] for _, attributes in self.elements if attribute in attributes]
@@ -192,7 +200,7 @@ def test_every_link_leads_to_one_place_on_the_page(content):
     page = rendered(content)
     places = page.values("id")
     assert len(places) == len(set(places))
-    assert {link.removeprefix("#") for link in page.values("href")} == set(places)
+    assert {link.removeprefix("#") for link in page.values("href")} == page.anchors()
 
 
 def test_the_tiles_tell_the_four_numbers(content):
@@ -270,7 +278,7 @@ def test_the_page_names_the_data_and_cites_the_paper_of_fashion_mnist_alone(cont
     page = rendered(content)
     assert f"The data\n{title}: the first 20,000 images" in page.text
     assert ("arXiv:1708.07747" in page.text) == (dataset == "fashion_mnist")
-    assert {link.removeprefix("#") for link in page.values("href")} == set(page.values("id"))
+    assert {link.removeprefix("#") for link in page.values("href")} == page.anchors()
 
 
 @pytest.mark.parametrize(
@@ -355,7 +363,8 @@ def without_wrong_images(content: Content) -> None:
     }
     content["metrics"]["evaluate"]["wrong"] = 0
     content["misclassified"] = []
-    del content["figures"]["error_analysis"]["wrong"]
+    for name in ("wrong", "places_wrong", "filters_wrong", "places_mistake_1"):
+        del content["figures"]["error_analysis"][name]
 
 
 def without_ink(content: Content) -> None:
@@ -484,7 +493,7 @@ def test_the_page_counts_doubtful_training_labels_only_where_networks_were_asked
     page = rendered(content)
     assert "and 7 of 20,000 training images, each judged by one of 3 networks that had not learnt it." in page.text
     choices = [attributes for tag, attributes in page.elements if attributes.get("type") == "radio"]
-    assert [("checked" in choice, choice["name"]) for choice in choices] == [(True, "doubtful"), (False, "doubtful")]
+    assert ["checked" in choice for choice in choices if choice["name"] == "doubtful"] == [True, False]
     assert len(page.values("src")) == sum(map(len, content["figures"].values()))
 
 
@@ -492,3 +501,34 @@ def test_no_caption_lies_unused(content):
     captions = {path.stem for path in (TEMPLATE.parent / "captions").iterdir()}
     templates = "".join(path.read_text() for path in TEMPLATE.parent.rglob("*.html.jinja"))
     assert captions == set(re.findall(r'picture\([^()]+?, "(\w+)"', templates))
+
+
+@pytest.mark.parametrize(
+    ("dense", "remainder", "said"),
+    [
+        (
+            (),
+            2e-6,
+            "a logit is cut, exactly, into what each place .* add up to the logits but for rounding, by at most 2e-06",
+        ),
+        ((8,), 2e-6, "gradient times activation.* add up to the logits but for rounding"),
+        ((8,), 0.25, "gradient times activation.* leaves a remainder, of at most 0.25 in these images"),
+    ],
+)
+def test_the_page_calls_shares_exact_only_where_they_are(content, dense, remainder, said):
+    change(content, "model", dense=dense)
+    content["metrics"]["error_analysis"]["evidence_remainder"] = remainder
+    assert re.search(said, rendered(content).text)
+    assert ("exactly" in rendered(content).text) == (not dense)
+
+
+def test_the_surest_mistakes_are_shown_as_far_as_there_are_any(content):
+    content["misclassified"] = [wrong_image(index) for index in (17, 4, 9, 3)]
+    figures = content["figures"]["error_analysis"]
+    figures |= {f"places_mistake_{number}": figures["places_mistake_1"] for number in (2, 3)}
+    text = rendered(content).text
+    assert [word in text for word in ("the surest mistake", "the second", "the third")] == [True] * 3
+    without_wrong_images(content)
+    text = rendered(content).text
+    assert "a wrong image" not in text
+    assert "the answer gained on the runner-up" in text

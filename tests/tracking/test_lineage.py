@@ -67,7 +67,7 @@ def test_droppings_in_output_folders_change_neither_dvcs_status_nor_the_content(
     clone.run("python", "-m", "pipeline.publish")
     assert complete_rows(clone) == complete_rows(finished)
     clone.set(error_analysis__seed=1)  # the stage runs again, and its folder is restored, whatever was dropped there
-    assert clone.repro() == ["error_analysis", "report", "publish"]
+    assert clone.repro() == ["evaluate", "error_analysis", "report", "publish"]
     clone.run("git", "checkout", "--quiet", "params.yaml", "dvc.lock")
     clone.run("dvc", "checkout")
     assert clone.repro() == ["publish"]  # which looks for its row, since DVC does not bring its note back

@@ -92,7 +92,7 @@ def test_a_downstream_change_adds_one_complete_run_and_changing_back_adds_none(c
     assert len(complete_rows(copy)) == 1
     before = (copy.folder / "params.yaml").read_text()
     copy.set(error_analysis__seed=5)
-    assert copy.repro() == ["error_analysis", "report", "publish"]
+    assert copy.repro() == ["evaluate", "error_analysis", "report", "publish"]
     assert len(complete_rows(copy)) == 2
     assert newest_row(copy).info.run_name == "error_analysis.seed=5"
     (copy.folder / "params.yaml").write_text(before)
@@ -211,7 +211,7 @@ def test_a_short_stage_under_dvc_leaves_its_run_to_publish_however_dvc_was_calle
 
 def test_in_a_whole_repro_publish_logs_the_stages_before_it(copy: Clone) -> None:
     copy.set(error_analysis__seed=31)
-    assert copy.repro() == ["error_analysis", "report", "publish"]
+    assert copy.repro() == ["evaluate", "error_analysis", "report", "publish"]
     client = client_of(copy)
     runs = {stage: stage_runs(client, stage)[0] for stage in ("error_analysis", "report", "publish")}
     ends = [run.info.end_time for run in runs.values()]

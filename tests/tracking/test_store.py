@@ -174,7 +174,7 @@ def test_a_renamed_project_goes_on_with_its_runs_those_that_wait_too(finished: C
     Clone(tmp_path / "before").run("dvc", "repro", "--force", "--single-item", "evaluate")
     clone = Clone((tmp_path / "before").rename(tmp_path / "after"))
     clone.set(error_analysis__seed=1)
-    assert clone.repro() == ["error_analysis", "report", "publish"]
+    assert clone.repro() == ["evaluate", "error_analysis", "report", "publish"]
     assert list((clone.folder / ".convscope").glob("*/record.json")) == []
     assert len(complete_rows(clone)) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["after"]
