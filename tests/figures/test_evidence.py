@@ -26,14 +26,15 @@ class Shares(NamedTuple):
 
 
 def shares(filters: int = 15, remainder: float = 0.0, seed: int = 0) -> Shares:
-    """Shares of four logits, of which that of cat is the highest and that of ant the second."""
+    """Shares of four logits, of which that of cat is the highest and that of ant the second, which has the remainder.
+
+    In two digits the logits of cat and ant are 9.01 and 8.00, while their difference is 1.002.
+    """
     random = np.random.default_rng(seed)
     parts = random.normal(size=(filters, 3, 2, 4))
-    bias = random.normal(size=4)
-    bias += [8, 0, 9, 0] - parts.sum(axis=(0, 1, 2)) - bias
-    return Shares(
-        parts.sum(axis=0), parts.sum(axis=(1, 2)), bias, parts.sum(axis=(0, 1, 2)) + bias + np.full(4, remainder)
-    )
+    logits = np.array([8.004, 0.004, 9.006, 0])
+    bias = logits - parts.sum(axis=(0, 1, 2))
+    return Shares(parts.sum(axis=0), parts.sum(axis=(1, 2)), bias, logits + np.array([remainder, 0, 0, 0]))
 
 
 def places(given: Shares, label: int, image: NDArray[np.uint8] = IMAGE) -> Figure:
@@ -154,6 +155,17 @@ def test_the_table_shows_the_ten_filters_that_differ_most_from_those_for_the_ans
     for number_of in shown:
         for text, share in zip(table[f"filter {number_of}"], given.by_filter[number_of, [2, 0]], strict=False):
             assert float(number(text)) == pytest.approx(share, abs=0.01)
+
+
+def test_a_share_is_rounded_up_before_one_with_less_beyond_its_second_digit_is():
+    given = shares(8)
+    written = {name: row[0] for name, row in table_of(filters(given, 2)).items()}
+    exact = {f"filter {place}": share[2] for place, share in enumerate(given.by_filter)} | {"bias": given.bias[2]}
+    beyond = {name: 100 * share % 1 for name, share in exact.items()}
+    up = [beyond[name] for name in exact if float(number(written[name])) > exact[name]]
+    down = [beyond[name] for name in exact if float(number(written[name])) < exact[name]]
+    assert len(up) + len(down) == 9
+    assert min(up) > max(down)
 
 
 def test_a_bar_is_as_long_as_its_filter_differs_and_lies_on_the_side_of_the_class_it_spoke_for():
