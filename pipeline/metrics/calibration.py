@@ -5,6 +5,7 @@ whether it was right. What takes `logits` and `labels` looks at all the probabil
 """
 
 from math import exp, floor, log, nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +31,12 @@ def answers(logits: Logits, labels: Labels) -> tuple[Shares, Right]:
     Logits (n, classes) and labels (n,) give two arrays (n,). Double precision keeps apart the confidences that single
     precision rounds to 1. Of equal logits the first is the answer.
     """
-    ordered = np.sort(logits.astype(np.float64), axis=1)  # so that the order of the classes rounds nothing differently
-    return softmax(ordered, axis=1)[:, -1], logits.argmax(axis=1) == labels
+    ordered = np.sort(logits.astype(np.float64, order="C"), axis=1)  # else the order of the classes rounds differently
+    confidences: Shares = softmax(ordered, axis=1)[:, -1]
+    return confidences, logits.argmax(axis=1) == labels
 
 
-def reliability(confidences: Shares, right: Right, bins: int = BINS) -> dict[str, Shares]:
+def reliability(confidences: Shares, right: Right, bins: int = BINS) -> dict[str, NDArray[Any]]:
     """Return what a reliability diagram shows, an entry a bin of equal width: (bins,) each.
 
     `low` and `high` are the bin's edges, of which it holds the upper one; `count` its images, `confidence` their mean
@@ -45,10 +47,10 @@ def reliability(confidences: Shares, right: Right, bins: int = BINS) -> dict[str
     edges = np.linspace(0, 1, bins + 1)
     place = np.searchsorted(edges[1:-1], confidences)
     count, hits, total = (np.bincount(place, weights, bins) for weights in (None, right, confidences))
-    interval = [wilson_interval(*pair) if pair[1] else (nan, nan) for pair in zip(hits, count, strict=True)]
-    low, high = np.transpose(interval)
+    pairs = zip(hits.tolist(), count.tolist(), strict=True)
+    low, high = np.transpose([wilson_interval(*pair) if pair[1] else (nan, nan) for pair in pairs])
 
-    def mean(sums: Shares) -> Shares:
+    def mean(sums: NDArray[Any]) -> Shares:
         return np.divide(sums, count, out=np.full(bins, nan), where=count > 0)
 
     return {
@@ -128,7 +130,7 @@ def temperature_scaled(logits: Logits, temperature: float) -> Shares:
 
     Double precision keeps different logits different, so that no answer changes.
     """
-    return logits.astype(np.float64) / temperature  # type: ignore[no-any-return]
+    return logits.astype(np.float64) / temperature
 
 
 def fit_temperature(logits: Logits, labels: Labels) -> float:
@@ -157,7 +159,8 @@ def risk_coverage(confidences: Shares, right: Right) -> dict[str, Shares]:
     _, share = _surest_first(confidences, right)
     answered = np.arange(1, len(right) + 1)
     wrong = np.cumsum(1 - share)
-    low, high = np.transpose([wilson_interval(*pair) for pair in zip(wrong, answered, strict=True)])
+    pairs = zip(wrong.tolist(), answered.tolist(), strict=True)
+    low, high = np.transpose([wilson_interval(*pair) for pair in pairs])
     return {"coverage": answered / len(right), "risk": wrong / answered, "risk_low": low, "risk_high": high}
 
 
