@@ -51,7 +51,7 @@ def reliability(confidences: Shares, right: Right, bins: int = BINS) -> dict[str
     low, high = np.transpose([wilson_interval(*pair) if pair[1] else (nan, nan) for pair in pairs])
 
     def mean(sums: NDArray[Any]) -> Shares:
-        return np.divide(sums, count, out=np.full(bins, nan), where=count > 0)
+        return np.divide(sums, count, out=np.full(bins, nan), where=count > 0)  # type: ignore[no-any-return]
 
     return {
         "low": edges[:-1],
