@@ -27,7 +27,7 @@ def draw_reliability(tables: Mapping[str, Table]) -> Figure:
     """
     figure, (diagram, images) = _canvas(2, height=6.4, height_ratios=[4, 1], sharex=True)
     diagram.plot([0, 1], [0, 1], color=style.GREY, linewidth=1, linestyle="--")
-    note: dict[str, Any] = {"color": style.GREY, "bbox": {"color": "white", "pad": 1}}  # over an interval that long
+    note = {"color": style.GREY, "zorder": 1}  # below what is measured
     diagram.text(0.03, 0.97, "underconfident:\nright more often than sure", va="top", **note)
     diagram.text(0.97, 0.03, "overconfident:\nright less often than sure", ha="right", **note)
     for number, ((name, table), (colour, marker, face)) in enumerate(zip(tables.items(), LOOKS, strict=False)):
@@ -61,7 +61,7 @@ def draw_risk_coverage(curve: Table, area: float, kept: Mapping[str, float]) -> 
     figure, (axes,) = _canvas(1, height=4.8)
     share, right, low, high = (kept[name] for name in ("refused", "accuracy", "accuracy_low", "accuracy_high"))
     axes.fill_between(coverage, curve["risk_low"], curve["risk_high"], color=style.BLUE, alpha=0.2, linewidth=0)
-    axes.plot(coverage, risk, color=style.BLUE, label=f"least sure refused first, and 95 %: AURC {area:.2g}")
+    axes.plot(coverage, risk, color=style.BLUE, label=f"least sure refused first (band: 95 %): AURC {area:.2g}")
     axes.plot([0, 1], [all_answered] * 2, "--", color=style.GREY, label="refused at random")
     best = np.maximum(0, 1 - (1 - all_answered) / coverage)
     axes.plot(coverage, best, ":", color="black", label="wrong ones refused first: the best there is")
