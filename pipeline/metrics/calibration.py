@@ -165,7 +165,7 @@ def risk_coverage(confidences: Shares, right: Right) -> dict[str, Shares]:
 
 
 def area_under_risk_coverage(confidences: Shares, right: Right) -> float:
-    """Return the mean risk over all coverages: 0 to 1, the lower the better a low confidence tells what is wrong.
+    """Return the mean risk over all coverages: 0 to 1, low where few answers are wrong and these are the least sure.
 
     AURC: Geifman, Uziel and El-Yaniv, Bias-reduced uncertainty estimation for deep neural classifiers (2019),
     arXiv:1805.08206.
@@ -183,7 +183,7 @@ def selective_accuracy(confidences: Shares, right: Right, refused: float = 0.05)
     """
     if not 0 <= refused < 1:
         raise ValueError(f"refused: {refused} of all answers; allowed are shares from 0 to below 1")
-    most = floor(round(refused * len(right), 6))  # 0.29 * 100 is a little less than 29
+    most = min(floor(round(refused * len(right), 6)), len(right) - 1)  # 0.29 * 100 is a little less than 29
     threshold = float(np.sort(confidences)[most])
     kept = right[confidences >= threshold]
     low, high = wilson_interval(int(kept.sum()), len(kept))

@@ -326,7 +326,9 @@ def test_no_ranking_has_a_smaller_area_than_the_one_with_every_mistake_last(righ
     assert best == pytest.approx(min(areas))
 
 
-@pytest.mark.parametrize(("refused", "left"), [(0, 100), (0.05, 95), (0.29, 71), (0.295, 71), (0.995, 1)])
+@pytest.mark.parametrize(
+    ("refused", "left"), [(0, 100), (0.05, 95), (0.29, 71), (0.295, 71), (0.995, 1), (1 - 1e-12, 1)]
+)
 def test_of_different_confidences_the_lowest_are_refused_and_no_more_than_was_said(refused: float, left: int):
     order = np.random.default_rng(0).permutation(100)
     confidences, right = order / 100, order >= 10  # the ten least sure are wrong
