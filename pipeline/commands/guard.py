@@ -23,7 +23,8 @@ def pictures(*names: str) -> tuple[str, ...]:
 WRITTEN = {
     "data/prepared": ("classes.txt", "*_images.npy", "*_labels.npy"),
     "figures/error_analysis": pictures(
-        *["confidence", "confusion", "doubtful_*", "filters_*", "misclassified", "places_*", "right", "wrong"]
+        *["confidence", "confusion", "doubtful_*", "filters_*", "misclassified", "places_*", "reliability", "right"],
+        *["risk_coverage", "wrong"],
     ),
     "figures/kernel_demo": pictures("edge_kernel", "max_pooling", "random_kernels"),
     "figures/visualise": pictures("activations_*", "curves", "edge_auroc", "filter", "kernels_*"),

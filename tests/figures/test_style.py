@@ -7,12 +7,14 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from pipeline.figures import calibration as calibration_figures
 from pipeline.figures import kernels as kernel_figures
 from pipeline.figures import network as network_figures
 from pipeline.figures import predictions, style
 from pipeline.figures import studies as study_figures
 from pipeline.figures import trials as trial_figures
 from pipeline.kernel_demo import max_pool
+from pipeline.metrics.calibration import area_under_risk_coverage, reliability, risk_coverage, selective_accuracy
 from pipeline.metrics.edges import filter_response
 from pipeline.network.kernels import LAPLACIAN, random_kernels
 from pipeline.sources.datasets import KNOWN
@@ -135,7 +137,25 @@ def setting(count: int) -> Figure:
     )
 
 
+def sure(count: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Confidences from 0.1 on, and whether the answer is right."""
+    confidences = numbers().uniform(0.1, 1, count)
+    return confidences, numbers().random(count) < confidences
+
+
+def calibrated(count: int) -> Figure:
+    table = reliability(*sure(count))
+    return calibration_figures.draw_reliability({"as trained": table, "after temperature scaling, T = 13.37": table})
+
+
+def selective(count: int) -> Figure:
+    curve, area = risk_coverage(*sure(count)), area_under_risk_coverage(*sure(count))
+    return calibration_figures.draw_risk_coverage(curve, area, selective_accuracy(*sure(count)))
+
+
 DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classes ...) for which it is drawn
+    "draw_reliability": (calibrated, [1, 30, 10_000]),
+    "draw_risk_coverage": (selective, [1, 30, 10_000]),
     "draw_random": (random, [1, 3, 10, 32]),
     "draw_edge": (lambda _: kernel_figures.draw_edge(IMAGE, LAPLACIAN, EDGES, 0.86), [1]),
     "draw_pooling": (lambda _: kernel_figures.draw_pooling(EDGES, max_pool(EDGES), (8, 10)), [1]),
@@ -158,7 +178,7 @@ DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classe
 
 
 def test_every_drawing_function_of_the_project_is_drawn_here():
-    modules = (kernel_figures, network_figures, predictions, study_figures, trial_figures)
+    modules = (calibration_figures, kernel_figures, network_figures, predictions, study_figures, trial_figures)
     assert {name for module in modules for name in vars(module) if name.startswith("draw_")} == set(DRAWN)
 
 

@@ -21,9 +21,14 @@ FIGURES = {
     "error_analysis": [
         *["right", "wrong", "confidence", "confusion", "misclassified", "doubtful_test"],
         *["places_right", "places_wrong", "places_mistake_1", "filters_right", "filters_wrong"],
+        *["reliability", "risk_coverage"],
     ],
     "visualise": ["curves", "kernels_convolution_1", "activations_convolution_1", "filter", "edge_auroc"],
 }
+CALIBRATION = [
+    *["expected_calibration_error", "adaptive_calibration_error", "smooth_calibration_error"],
+    *["negative_log_likelihood", "brier_score"],
+]
 METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing else
     "prepare": {
         **{f"{split}_images": images for split, images in (("train", 20_000), ("validation", 100), ("test", 40))},
@@ -58,6 +63,15 @@ METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing e
         "right_example": 3,
         "wrong_example": 5,
         "evidence_remainder": 2e-6,
+        "temperature": 0.84,
+        **{f"{name}{suffix}": 0.0123 for name in CALIBRATION for suffix in ("", "_scaled")},
+        "expected_calibration_error": 0.0234,
+        "area_under_risk_coverage": 0.002,
+        "selective_threshold": 0.7,
+        "selective_refused": 0.05,
+        "selective_accuracy": 0.987,
+        "selective_accuracy_low": 0.98,
+        "selective_accuracy_high": 0.99,
         "probable_label_errors_test": 2,
         "probable_label_errors_train": None,
     },
@@ -532,3 +546,31 @@ def test_the_surest_mistakes_are_shown_as_far_as_there_are_any(content):
     text = rendered(content).text
     assert "a wrong image" not in text
     assert "the answer gained on the runner-up" in text
+
+
+@pytest.mark.parametrize(
+    ("temperature", "after", "said"),
+    [
+        (0.84, 0.0123, "here 0.84: below 1, since the network is less sure than it could be.*falls to 1.23 %"),
+        (
+            1.8,
+            0.03,
+            "here 1.80: above 1, since the network is surer than it should be.*does not fall: it goes to 3.00 %",
+        ),
+        (None, None, "A temperature that mends the probabilities would be chosen on validation images, and here"),
+    ],
+)
+def test_the_page_says_what_a_temperature_does_and_chooses_none_on_the_test_set(content, temperature, after, said):
+    content["metrics"]["error_analysis"] |= {"temperature": temperature, "expected_calibration_error_scaled": after}
+    page = rendered(content)
+    assert re.search(said, page.text)
+    (row,) = [row for row in page.rows if row[0].startswith("expected calibration error")]
+    assert row[1:] == (["0.0234"] if temperature is None else ["0.0234", f"{after:.4f}"])
+
+
+def test_the_page_tells_what_refusing_the_least_sure_is_worth(content):
+    text = rendered(content).text
+    assert (
+        "Refuse the least sure 5.0 % of the images, those below a confidence of 0.70, and 98.70 % of the rest" in text
+    )
+    assert "(95 % interval 98.00 % to 99.00 %), where 97.50 % are of all." in text
