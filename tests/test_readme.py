@@ -83,7 +83,10 @@ QUOTES = [
     (r"of one sign by (\d\.\d+) \|", "random_mean_absolute_correlation", 1, 0.005),
     (r"\| (\d\.\d+) on average against", "confidence_wrong", 1, 0.03),
     (r"on average against (\d\.\d+) where", "confidence_right", 1, 0.01),
-    (r"right; AUROC (\d\.\d+) \|", "misclassification_auroc", 1, 0.01),
+    (r"right; AUROC (\d\.\d+)\.", "misclassification_auroc", 1, 0.01),
+    (r"and (\d+\.\d+) % of the rest are right \|", "selective_accuracy", 100, 0.3),
+    (r"calibration error (\d+\.\d+) %,", "expected_calibration_error", 100, 0.3),
+    (r", and (\d+\.\d+) % after temperature", "expected_calibration_error_scaled", 100, 0.3),
 ]  # fmt: skip
 
 

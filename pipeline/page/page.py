@@ -38,6 +38,12 @@ def picture(
     ).format(kind, Markup(alt), data_url(content, "image/png"), Markup(alt), width, height, Markup(text))
 
 
+def code(name: str) -> Markup:
+    """Return the few lines of Python of code/, each of which goes on where the one before ends, to be unfolded."""
+    text = (TEMPLATE.parent / f"code/{name}.txt").read_text(encoding="utf-8")
+    return Markup("<details><summary>In code</summary><pre><code>{}</code></pre></details>").format(text.rstrip())
+
+
 def embed(content: bytes, media_type: str, alt: str, caption: str = "") -> Markup:
     """Return a figure element with a picture inside it."""
     text = Markup("<figcaption>{}</figcaption>").format(caption) if caption else ""
@@ -61,7 +67,7 @@ def render(content: dict[str, Any], template: Path = TEMPLATE) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["picture"] = picture
+    environment.globals |= {"picture": picture, "code": code}
     environment.filters["thousands"] = thousands
     environment.filters["number"] = number
     environment.filters["percent"] = percent

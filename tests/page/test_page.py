@@ -2,15 +2,19 @@
 
 import base64
 import json
+import os
 import re
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
 import jinja2
 import pytest
-from support.clones import SETTINGS
+from support.clones import PROJECT, SETTINGS
 
 from pipeline.config import params
 from pipeline.data import prepared
@@ -574,3 +578,25 @@ def test_the_page_tells_what_refusing_the_least_sure_is_worth(content):
         "Refuse the least sure 5.0 % of the images, those below a confidence of 0.70, and 98.70 % of the rest" in text
     )
     assert "(95 % interval 98.00 % to 99.00 %), where 97.50 % are of all." in text
+
+
+CHECKED = """
+from scipy.special import softmax
+from pipeline.kernel_demo import max_pool
+assert model.count_params() == 54_410
+assert (pooled == max_pool(response)).all()
+assert abs(softmax(logits) - probabilities[0]).max() < 1e-5
+assert np.isclose(accuracy, 1 - len(wrong) / len(y_test))
+assert kernels.shape == (3, 3, 1, 32) and maps.shape == (1, 26, 26, 32)
+"""
+
+
+@pytest.mark.slow
+def test_the_pages_lines_of_code_run_one_after_another_and_compute_what_the_page_says(content, finished, tmp_path):
+    (tmp_path / "data").symlink_to(finished.folder / "data")
+    lines = re.findall(r"<pre><code>(.*?)</code></pre>", render(content), re.DOTALL)
+    assert len(lines) == len(list((TEMPLATE.parent / "code").iterdir()))
+    script = unescape("\n".join([*lines, CHECKED]))
+    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(PROJECT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert (tmp_path / "kernels.png").exists()
