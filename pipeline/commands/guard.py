@@ -27,7 +27,7 @@ WRITTEN = {
         *["risk_coverage", "wrong"],
     ),
     "figures/kernel_demo": pictures("edge_kernel", "max_pooling", "random_kernels"),
-    "figures/visualise": pictures("activations_*", "curves", "edge_auroc", "filter", "kernels_*"),
+    "figures/visualise": pictures("activations_*", "curves", "edge_auroc", "filter", "kernels_*", "ridge", "types"),
 }
 
 

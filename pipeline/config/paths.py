@@ -21,6 +21,8 @@ MISCLASSIFIED = METRICS / "misclassified.csv"
 DOUBTFUL = METRICS / "doubtful.csv"
 CONFUSION = METRICS / "confusion.csv"
 CLASSES = METRICS / "classes.csv"
+KERNEL_TYPES = METRICS / "kernel_types.csv"
+RIDGE = METRICS / "ridge.csv"
 KERNELS = METRICS / "kernels.csv"
 
 FIGURES = Path("figures")

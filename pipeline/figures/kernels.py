@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from pipeline.figures import style
@@ -98,4 +100,43 @@ def draw_edge_auroc(groups: Mapping[str, Sequence[float]]) -> Figure:
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="edge AUROC: below 0.5 stronger on flat ink, above 0.5 stronger on edges")
     axes.set_title("Which kernels tell edges from flat ink (orange: mean)")
+    return figure
+
+
+def draw_types(kernels: Sequence[Array], matches: Sequence[Array | None], table: pd.DataFrame) -> Figure:
+    """Draw kernels (height, width), each beside the textbook kernel that it is like, if there is one.
+
+    The table has a row a kernel, in their order: filter, type, direction, similarity. Each is drawn over its largest
+    value.
+    """
+    pairs = []
+    for kernel, match in zip(kernels, matches, strict=True):
+        empty = np.full(kernel.shape, np.nan)
+        drawn = [kernel / max(float(np.abs(kernel).max()), 1e-12), empty[:, :1]]
+        pairs.append(np.hstack([*drawn, empty if match is None else match / np.abs(match).max()]))
+    told = (table[name].tolist() for name in ("filter", "direction", "type", "similarity"))
+    titles = [
+        f"{number}: {' '.join(filter(None, [direction, kind]))}\n{similarity:.2f}"
+        for number, direction, kind, similarity in zip(*told, strict=True)
+    ]
+    columns = 5
+    figure, ((axes,),) = style.canvas(1, 1, height=style.mosaic_height(pairs, titles, columns) + 0.4)
+    figure.suptitle("Each learnt kernel, and the textbook kernel that it is like")
+    style.mosaic(axes, pairs, titles, columns, vmin=-1, vmax=1, cmap="RdBu_r")
+    return figure
+
+
+def draw_ridge(table: pd.DataFrame) -> Figure:
+    """Draw the accuracy of a last layer in closed form, a row a group of kernels: words, accuracy, low, high."""
+    figure, ((axes,),) = style.canvas(1, 1, height=0.9 + 0.35 * len(table))
+    rows = np.arange(len(table))
+    axes.hlines(rows, table["low"], table["high"], color=style.BLUE, linewidth=2, alpha=0.5)
+    axes.plot(table["accuracy"], rows, "o", color=style.BLUE)
+    for row, value, end in zip(rows, table["accuracy"], table["high"], strict=True):
+        axes.text(end, row, f"  {100 * value:.1f} %", va="center")
+    axes.set_yticks(rows, table["words"])
+    axes.set(ylim=(len(table) - 0.5, -0.5), xlabel="share of test images that is right, and its 95 % interval")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.margins(x=0.12)
+    axes.set_title("A last layer in closed form, on the pooled responses to kernels")
     return figure

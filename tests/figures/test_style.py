@@ -16,6 +16,7 @@ from pipeline.figures import trials as trial_figures
 from pipeline.kernel_demo import max_pool
 from pipeline.metrics.calibration import area_under_risk_coverage, reliability, risk_coverage, selective_accuracy
 from pipeline.metrics.edges import filter_response
+from pipeline.metrics.kernel_types import kernel_types, matches
 from pipeline.network.kernels import LAPLACIAN, random_kernels
 from pipeline.sources.datasets import KNOWN
 
@@ -88,6 +89,20 @@ def followed(size: int) -> Figure:
 def edge_auroc(count: int) -> Figure:
     names = ["random, in [-1, 0)", "before training", "learnt", "Laplacian"]
     return kernel_figures.draw_edge_auroc({name: numbers().random(count) for name in names})
+
+
+def types(count: int) -> Figure:
+    drawn = [*numbers().normal(size=(count - 1, 3, 3)), LAPLACIAN]
+    table = kernel_types(drawn)
+    return kernel_figures.draw_types(drawn, matches(table, 3), table)
+
+
+def ridge(count: int) -> Figure:
+    right = np.linspace(0.1, 0.99, count)
+    words = [f"kernels of the {number}. group" for number in range(count)]
+    return kernel_figures.draw_ridge(
+        pd.DataFrame({"words": words, "accuracy": right, "low": right - 0.01, "high": right + 0.005})
+    )
 
 
 LONG = "early stopping after three epochs without a lower validation loss, of at most forty"
@@ -168,6 +183,8 @@ DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classe
     "draw_activations": (activations, [1, 3, 10, 32]),
     "draw_followed": (followed, [1, 3, 5, 7]),
     "draw_edge_auroc": (edge_auroc, [1, 3, 10, 32]),
+    "draw_types": (types, [1, 3, 10, 32]),
+    "draw_ridge": (ridge, [3, 5]),
     "draw_forest": (forest, [1, 2, 3, 5, 8, 9]),
     "draw_slopes": (slopes, [1, 2, 3, 5, 9]),
     "draw_time": (time, [1, 3, 10]),

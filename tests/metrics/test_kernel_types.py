@@ -1,0 +1,67 @@
+"""What kernels are like: textbook kernels are themselves, turning turns, chance is seldom beaten."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pipeline.metrics.kernel_types import DIRECTIONS, NONE, bank, kernel_types, least_similarity, matches
+
+NAMES = list(bank(3))
+
+
+def named(kernel: NDArray[np.floating]) -> tuple[str, str]:
+    """Type and direction of one kernel."""
+    (row,) = kernel_types([kernel]).to_dict("records")
+    return row["type"], row["direction"]
+
+
+def test_the_bank_of_size_3_has_prewitts_edges_and_all_its_kernels_but_ink_add_up_to_0():
+    kernels = bank(3)
+    prewitt = np.array([[-1, -1, -1], [0, 0, 0], [1, 1, 1]])
+    np.testing.assert_allclose(kernels["edge", "horizontal"], prewitt / np.linalg.norm(prewitt))
+    for (kind, _), kernel in kernels.items():
+        assert np.linalg.norm(kernel) == pytest.approx(1)
+        assert kernel.sum() == pytest.approx(3 if kind == "ink" else 0, abs=1e-12)
+
+
+@pytest.mark.parametrize("size", [3, 5, 7])
+def test_no_two_kernels_of_the_bank_are_the_same_but_for_their_sign(size):
+    rows = np.reshape(list(bank(size).values()), (-1, size * size))
+    assert (np.abs(rows @ rows.T) - np.eye(len(rows))).max() < 0.99
+
+
+@pytest.mark.parametrize("size", [3, 5])
+@given(scale=st.floats(0.01, 100), sign=st.sampled_from([-1, 1]))
+def test_a_textbook_kernel_is_like_itself_whatever_its_scale_and_its_sign_is_told(size, scale, sign):
+    table = kernel_types([sign * scale * kernel for kernel in bank(size).values()])
+    assert list(zip(table["type"], table["direction"], strict=True)) == list(bank(size))
+    assert set(table["sign"]) == {"+" if sign > 0 else "-"}
+    np.testing.assert_allclose(table["similarity"], 1)
+    for match, kernel in zip(matches(table, size), bank(size).values(), strict=True):
+        np.testing.assert_allclose(match, sign * kernel)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name[0] in ("edge", "line", "line end")], ids=" ".join)
+def test_a_quarter_turn_of_a_kernel_turns_its_direction_and_nothing_else(name):
+    kind, direction = name
+    turned = {"horizontal": "vertical", "vertical": "horizontal"}
+    turned |= {"falling diagonal": "rising diagonal", "rising diagonal": "falling diagonal"}
+    turned |= {one: DIRECTIONS[(number - 2) % 8] for number, one in enumerate(DIRECTIONS)}  # against the clock
+    assert named(np.rot90(bank(3)[name])) == (kind, turned[direction])
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_one_random_kernel_of_twenty_is_called_anything(size):
+    kernels = list(np.random.default_rng(1).standard_normal((4000, size, size)))
+    named = (kernel_types(kernels)["type"] != NONE).mean()
+    assert named == pytest.approx(0.05, abs=0.015)
+
+
+def test_a_kernel_of_one_number_or_of_zeros_is_like_none_and_no_kernels_are_an_empty_table():
+    assert least_similarity(1) == 1
+    assert named(np.ones((1, 1))) == (NONE, "")
+    assert named(np.zeros((3, 3))) == (NONE, "")
+    assert list(kernel_types([]).columns) == ["filter", "type", "direction", "sign", "similarity"]
+    assert matches(kernel_types([np.zeros((3, 3))]), 3) == [None]
