@@ -22,6 +22,8 @@ DOUBTFUL = METRICS / "doubtful.csv"
 CONFUSION = METRICS / "confusion.csv"
 CLASSES = METRICS / "classes.csv"
 KERNELS = METRICS / "kernels.csv"
+ROBUSTNESS = METRICS / "robustness.csv"
+SHIFTS = METRICS / "shifts.csv"
 
 FIGURES = Path("figures")
 REPORT = Path("report/index.html")
