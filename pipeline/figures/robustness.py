@@ -15,34 +15,32 @@ from pipeline.figures.evidence import DPI, WIDTH
 
 # of the sheet of samples, in inches: the name of a row, the gap between two images, what an answer and a heading take,
 # and how low a row may be so that its name has room
-NAME, GAP, LINE, LOWEST = 0.28, 0.06, 0.22, 1.05
+NAME, GAP, LINE, LOWEST = 0.28, 0.06, 0.22, 1.0
 
 
 def draw_curves(table: pd.DataFrame) -> Figure:
-    """Draw accuracy with its interval, and confidence, over the strength: a panel a corruption, and one of the mean.
+    """Draw accuracy with its interval, and confidence, over the strength: the mean first, then a panel a corruption.
 
     The table has the columns corruption, strength, accuracy, accuracy_low, accuracy_high and confidence.
     """
-    panels = dict(iter(table.groupby("corruption", sort=False)))
-    rows = -(-(len(panels) + 1) // 2)
-    figure = Figure(figsize=(WIDTH, 1.5 * rows + 0.75), dpi=DPI)
+    curves = table.groupby("corruption", sort=False)
+    rows = -(-(len(curves) + 1) // 2)
+    figure = Figure(figsize=(WIDTH, 1.5 * rows + 0.6), dpi=DPI)
     figure.suptitle("How often the network is right, and how sure it is")
-    axes, *others = figure.subplots(rows, 2, sharex=True, sharey=True).flat
-    for place, (name, curve) in zip([axes, *others], panels.items(), strict=False):
-        _draw_curve(place, name.replace("_", " "), curve)
-        place.fill_between(
-            curve["strength"], curve["accuracy_low"], curve["accuracy_high"], color=style.BLUE, alpha=0.25, linewidth=0
-        )
-    mean, *empty = others[len(panels) - 1 :]
-    _draw_curve(mean, "mean of these", table.groupby("strength", as_index=False)[["accuracy", "confidence"]].mean())
-    for place in empty:
-        place.set_axis_off()
-    for place in figure.axes[-2:]:
-        place.tick_params(labelbottom=True)
-    axes.set(ylim=(0, 1.03), yticks=[0, 0.5, 1], xticks=sorted(table["strength"].unique()))
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    mean, *others = figure.subplots(rows, 2, sharex=True, sharey=True).flat
+    means = table.groupby("strength", as_index=False)[["accuracy", "confidence"]].mean()
+    _draw_curve(mean, "mean of all that follow" if len(curves) > 1 else "mean", means)
+    mean.legend(loc="lower left")
+    for axes, (name, curve) in zip(others, curves, strict=False):
+        _draw_curve(axes, str(name).replace("_", " "), curve)
+        low, high = curve["accuracy_low"], curve["accuracy_high"]
+        axes.fill_between(curve["strength"], low, high, color=style.BLUE, alpha=0.3, linewidth=0)
+    for axes in others[len(curves) :]:
+        axes.set_axis_off()
+        others[len(curves) - 2].tick_params(labelbottom=True)  # above the empty place
+    mean.set(ylim=(0, 1.03), yticks=[0, 0.5, 1], xticks=means["strength"])
+    mean.yaxis.set_major_formatter(PercentFormatter(1))
     figure.supxlabel("strength; 0 is the image as it is", fontsize=9)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 
@@ -61,7 +59,7 @@ def draw_shifts(accuracies: NDArray[np.float64]) -> Figure:
     axes = figure.subplots()
     axes.set_title("How many of 100 images are right when all are moved", fontsize=11)
     axes.imshow(100 * accuracies, cmap="Blues", vmin=0, vmax=100)
-    style.write_numbers(axes, 100 * accuracies, light=60)
+    style.write_numbers(axes, 100 * accuracies, light=55)
     axes.add_patch(Rectangle((longest - 0.5, longest - 0.5), 1, 1, fill=False, edgecolor=style.ORANGE, linewidth=2))
     labels = [f"{step:+d}".replace("-", "\N{MINUS SIGN}") if step else "0" for step in steps]
     axes.set_xticks(range(len(steps)), labels)

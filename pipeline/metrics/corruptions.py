@@ -20,6 +20,7 @@ Randoms = Iterator[np.random.Generator]
 
 STRENGTHS = 5  # above 0, which leaves an image as it is
 SIDE = 28  # pixels of the images for which amounts in pixels are said; in others they grow with the shorter side
+GREY = 128  # of what is laid over images
 
 
 def corrupted(images: Images, name: str, strength: int, seed: int) -> Images:
@@ -31,7 +32,8 @@ def corrupted(images: Images, name: str, strength: int, seed: int) -> Images:
     if strength == 0:
         return images
     change, amounts = CORRUPTIONS[name]
-    randoms = (np.random.default_rng([seed, zlib.crc32(name.encode()), zlib.crc32(image.tobytes())]) for image in images)
+    key = zlib.crc32(name.encode())
+    randoms = (np.random.default_rng([seed, key, zlib.crc32(image.tobytes())]) for image in images)
     changed = change(images.astype(np.float32), amounts[strength - 1], randoms)
     return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
 
@@ -84,28 +86,31 @@ def gaussian_noise(images: Values, deviation: float, randoms: Randoms) -> Values
 def contrast(images: Values, share: float, _: Randoms) -> Values:
     """Leave such a share of each pixel's distance from the image's mean."""
     means = images.mean(axis=(1, 2), keepdims=True)
-    return means + share * (images - means)
+    return means + share * (images - means)  # type: ignore[no-any-return]
 
 
 def occlusion(images: Values, share: float, randoms: Randoms) -> Values:
-    """Hide a square of such a share of the shorter side; its middle lies anywhere, so a part of it may lie outside."""
+    """Lay a grey square over each image, as long as such a share of the shorter side; its middle lies anywhere in it.
+
+    Zeiler and Fergus, Visualizing and understanding convolutional networks (2014), arXiv:1311.2901, section 4.2.
+    """
     height, width = images.shape[1:]
     half = share * min(height, width) / 2
     middles = np.stack([random.random(2) for random in randoms]) * (height, width) - 0.5  # (n, 2), of the pixels' own
     rows = abs(np.arange(height) - middles[:, :1]) < half
     columns = abs(np.arange(width) - middles[:, 1:]) < half
-    return np.where(rows[:, :, None] & columns[:, None, :], np.float32(0), images)
+    return np.where(rows[:, :, None] & columns[:, None, :], np.float32(GREY), images)
 
 
 def _unit(images: Values) -> float:
     """Return how long what is one pixel in an image of SIDE pixels is in these."""
-    return min(images.shape[1:]) / SIDE
+    return float(min(images.shape[1:])) / SIDE
 
 
 def _one_each(versions: list[Values], randoms: Randoms) -> Values:
     """Return each image in one of its versions, which is drawn."""
     drawn = [int(random.integers(len(versions))) for random in randoms]
-    return np.stack(versions)[drawn, np.arange(len(drawn))]  # type: ignore[no-any-return]
+    return np.stack(versions)[drawn, np.arange(len(drawn))]
 
 
 CORRUPTIONS: dict[str, tuple[Callable[[Values, float, Randoms], Values], tuple[float, ...]]] = {
