@@ -11,6 +11,7 @@ from pipeline.config import paths
 from pipeline.data import files, prepared
 from pipeline.figures import style
 from pipeline.figures.robustness import draw_curves, draw_samples, draw_shifts
+from pipeline.metrics.calibration import expected_calibration_error
 from pipeline.metrics.corruptions import STRENGTHS, corrupted, shifted
 from pipeline.metrics.scores import confidence, softmax
 from pipeline.metrics.shifts import shift_accuracy_by_image
@@ -24,7 +25,7 @@ Images = NDArray[np.uint8]
 Logits = Callable[[Images], NDArray[np.float32]]
 
 LONGEST = 6  # pixels, of the shifts in the map
-BINS = 15  # of confidence, for its calibration
+COLUMNS = ["corruption", "strength", "accuracy", "accuracy_low", "accuracy_high", "confidence", "ece"]
 
 
 def quick_logits(network: keras.Model, *counts: int) -> Logits:
@@ -62,27 +63,20 @@ def table(names: Sequence[str], right: NDArray[np.bool_], confidences: NDArray[n
 
     Accuracy with its 95 % Wilson interval, the mean confidence, and the expected calibration error.
     """
-    rows = [
-        {
-            "corruption": name,
-            "strength": strength,
-            "accuracy": hits.mean(),
-            "accuracy_low": wilson_interval(int(hits.sum()), len(hits))[0],
-            "accuracy_high": wilson_interval(int(hits.sum()), len(hits))[1],
-            "confidence": sure.mean(dtype=np.float64),
-            "ece": _calibration_error(sure, hits),
-        }
-        for name, *strengths in zip(names, right, confidences, strict=True)
-        for strength, (hits, sure) in enumerate(zip(*strengths, strict=True))
-    ]
-    return pd.DataFrame(rows)
+    rows = []
+    for (corruption, strength), accuracy in np.ndenumerate(right.mean(axis=2)):
+        hits, sure = right[corruption, strength], confidences[corruption, strength].astype(np.float64)
+        low, high = wilson_interval(int(hits.sum()), len(hits))
+        error = expected_calibration_error(sure, hits)
+        rows.append((names[corruption], strength, accuracy, low, high, sure.mean(), error))
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def robustness(right: NDArray[np.bool_]) -> dict[str, float]:
     """Return the mean accuracy over all corruptions and strengths above 0, of answers (corruptions, strengths, n).
 
-    Its 95 % interval is Wilson's for n images of which each counts by the share of its changes after which it is right.
-    It is wide rather than narrow, since such shares vary less than right and wrong do.
+    Each image counts by the share of its changes after which it is right. The 95 % interval is Wilson's for n answers,
+    and so rather too wide: such shares vary less than answers that are right or wrong.
     """
     shares = right[:, 1:].mean(axis=(0, 1))
     low, high = wilson_interval(float(shares.sum()), len(shares))
@@ -94,15 +88,6 @@ def shift_map(images: Images, labels: NDArray[np.uint8], logits: Logits) -> NDAr
     steps = range(-LONGEST, LONGEST + 1)
     moved = [[logits(shifted(images, down, right)) for right in steps] for down in steps]
     return np.array([[(each.argmax(axis=1) == labels).mean() for each in row] for row in moved])
-
-
-def _calibration_error(confidences: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
-    """Return how far confidence and accuracy lie apart in a bin, on average over the images.
-
-    Guo, Pleiss, Sun and Weinberger, On calibration of modern neural networks (2017), arXiv:1706.04599, section 2.
-    """
-    place = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], confidences)
-    return float(np.abs(np.bincount(place, right - confidences.astype(np.float64))).sum() / len(right))
 
 
 def main() -> None:
