@@ -44,6 +44,8 @@ def main() -> None:
                 "article": ARTICLE,
                 "layers": files.read_json(paths.LAYERS)["layers"],
                 "misclassified": read_table(paths.MISCLASSIFIED).to_dict("records"),
+                "robustness": pd.read_csv(paths.ROBUSTNESS).to_dict("records"),
+                "shifts": pd.read_csv(paths.SHIFTS).to_dict("records"),
                 "per_class": read_table(paths.CLASSES).to_dict("list"),
             }
         )

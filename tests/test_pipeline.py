@@ -330,7 +330,7 @@ def test_a_network_without_a_convolution_goes_through_the_whole_pipeline_and_tak
 ) -> None:
     clone = copy_of(finished, tmp_path / "convscope")
     clone.set(model__filters=[], model__dense=[16], model__freeze_kernels=True, visualise__filter=99)
-    assert clone.repro() == ["train", "evaluate", "error_analysis", "visualise", "report", "publish"]
+    assert clone.repro() == ["train", "evaluate", "error_analysis", "robustness", "visualise", "report", "publish"]
     with (
         np.load(clone.folder / "models/kernels.npz") as kernels,
         np.load(clone.folder / "data/activations.npz") as maps,
@@ -360,7 +360,8 @@ def test_dvcs_table_of_experiments_begins_with_the_score_on_the_test_set(workben
     shown = json.loads(workbench.run("dvc", "metrics", "show", "--json").stdout)
     (files_of,) = [revision["data"] for revision in shown.values()]  # of the workspace, which is as committed
     assert set(files_of) == {
-        f"metrics/{stage}.json" for stage in ("evaluate", "train", "error_analysis", "kernel_demo", "visualise")
+        f"metrics/{stage}.json"
+        for stage in ("evaluate", "train", "error_analysis", "robustness", "kernel_demo", "visualise")
     }
 
 

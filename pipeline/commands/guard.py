@@ -27,6 +27,7 @@ WRITTEN = {
         *["risk_coverage", "wrong"],
     ),
     "figures/kernel_demo": pictures("edge_kernel", "max_pooling", "random_kernels"),
+    "figures/robustness": pictures("curves", "samples", "shifts"),
     "figures/visualise": pictures("activations_*", "curves", "edge_auroc", "filter", "kernels_*", "ridge", "types"),
 }
 

@@ -24,6 +24,8 @@ CLASSES = METRICS / "classes.csv"
 KERNEL_TYPES = METRICS / "kernel_types.csv"
 RIDGE = METRICS / "ridge.csv"
 KERNELS = METRICS / "kernels.csv"
+ROBUSTNESS = METRICS / "robustness.csv"
+SHIFTS = METRICS / "shifts.csv"
 
 FIGURES = Path("figures")
 REPORT = Path("report/index.html")

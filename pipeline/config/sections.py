@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic import BaseModel, ConfigDict, PlainValidator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 Seed = Annotated[int, Ge(0), Lt(2**32)]
@@ -26,6 +26,19 @@ KernelInit = Literal[
     "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal",
     "article_random", "edges",
 ]  # fmt: skip
+Corruption = Literal[
+    "translate", "rotate", "scale", "gaussian_blur", "gaussian_noise", "contrast", "occlusion"
+]  # fmt: skip
+
+
+def _once_each(names: tuple[Corruption, ...]) -> tuple[Corruption, ...]:
+    """Refuse a name that stands twice: its corruption would count twice in the mean."""
+    if len(set(names)) < len(names):
+        raise PydanticCustomError("once_each", "input should name each corruption once")
+    return names
+
+
+Corruptions = Annotated[tuple[Corruption, ...], MinLen(1), AfterValidator(_once_each)]
 
 
 class Section(BaseModel):
@@ -133,6 +146,14 @@ class ErrorAnalysis(Section):
     wrong: Index | None
 
 
+class Robustness(Section):
+    """How many of the first test images are changed, and how."""
+
+    images: CountOrAll
+    corruptions: Corruptions
+    seed: Seed
+
+
 class Visualise(Section):
     """Which filter is followed through the layers; without a convolution none is, whatever the number."""
 
@@ -149,6 +170,7 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     error_analysis: ErrorAnalysis
+    robustness: Robustness
     visualise: Visualise
 
     @model_validator(mode="after")

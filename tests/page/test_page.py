@@ -27,6 +27,7 @@ FIGURES = {
         *["places_right", "places_wrong", "places_mistake_1", "filters_right", "filters_wrong"],
         *["reliability", "risk_coverage"],
     ],
+    "robustness": ["curves", "shifts", "samples"],
     "visualise": [
         "curves",
         "kernels_convolution_1",
@@ -86,6 +87,12 @@ METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing e
         "selective_accuracy_high": 0.99,
         "probable_label_errors_test": 2,
         "probable_label_errors_train": None,
+    },
+    "robustness": {
+        "robustness_mean": 0.6577,
+        "robustness_low": 0.62,
+        "robustness_high": 0.69,
+        "robustness_images": 40,
     },
     "visualise": {
         "dead_filters": 0,
@@ -170,6 +177,14 @@ def content(tmp_path) -> Content:
             {"layer": "probabilities", "type": "Dense", "output_shape": [10], "parameters": 54_090},
         ],
         "misclassified": [wrong_image(17)],
+        "robustness": [
+            dict.fromkeys(["accuracy", "accuracy_low", "accuracy_high", "confidence", "ece"], 0.5)
+            | {
+                "corruption": "gaussian_blur",
+                "strength": 2,
+            }
+        ],
+        "shifts": [{"down": 0, "right": right, "accuracy": 0.9 - right / 5} for right in (0, 3)],
         "per_class": {"class": [0, 1], "precision": [0.9, 0.8], "recall": [0.7, 0.6], "f1": [0.5, 0.4]},
     }
 
@@ -632,3 +647,12 @@ def test_the_page_says_that_random_kernels_help_only_where_they_do(content, rand
     text = rendered(content).text
     assert f"get {100 * random:.1f} % of 40 test images right, pooled pixels without any kernel 75.0 %" in text
     assert ("still help to tell the classes apart" in text) == helps
+
+
+@pytest.mark.parametrize(("loss", "said"), [(0.6, True), (0.05, False)])
+def test_the_page_blames_the_last_layers_for_what_a_shift_costs_only_where_it_costs_much(content, loss, said):
+    content["shifts"] = [{"down": 0, "right": right, "accuracy": 0.9 - loss * (right > 0)} for right in (0, 3)]
+    text = rendered(content).text
+    assert f"Moved by three pixels to the right, {100 * (0.9 - loss):.1f} % are right, 90.0 % where they were." in text
+    assert ("has learnt each place for itself" in text) == said
+    assert ["gaussian blur", "2", "50.0 %", "50.0 % to 50.0 %", "0.500", "0.500"] in rendered(content).rows

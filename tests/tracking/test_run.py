@@ -73,7 +73,8 @@ def test_metrics_are_grouped_by_their_stage_but_for_the_headlines(finished: Clon
     # where no image is wrong there is no AUROC
     assert {name for name in names if "/" not in name} | {"misclassification_auroc"} == HEADLINES
     groups = {name.split("/")[0] for name in names - HEADLINES}
-    assert groups == {"prepare", "kernel_demo", "train", "evaluate", "error_analysis", "visualise", "seconds"}
+    stages = {"prepare", "kernel_demo", "train", "evaluate", "error_analysis", "robustness", "visualise"}
+    assert groups == {*stages, "seconds"}
 
 
 def test_a_training_run_holds_its_settings_curves_data_and_costs(finished: Clone) -> None:
