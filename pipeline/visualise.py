@@ -1,10 +1,12 @@
 """visualise: how the network learnt, what it has learnt, as kernels and as what they make of one image."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.config import paths
 from pipeline.data import files, prepared
@@ -13,19 +15,29 @@ from pipeline.figures import style
 from pipeline.figures.kernels import draw_edge_auroc, draw_kernels, draw_ridge, draw_types
 from pipeline.figures.network import draw_activations, draw_curves, draw_followed
 from pipeline.metrics.edges import edge_auroc, mean_absolute_correlation
-from pipeline.metrics.kernel_types import TYPES, kernel_types, least_similarity, matches
-from pipeline.metrics.ridge import pooled_responses, ridge_answers
+from pipeline.metrics.kernel_types import (
+    INK,
+    NONE,
+    TYPES,
+    edges_and_lines,
+    kernel_types,
+    least_similarity,
+    matches,
+)  # fmt: skip
+from pipeline.metrics.ridge import RAW, WINDOWS, pooled_responses, ridge_answers
 from pipeline.metrics.statistics import wilson_interval
-from pipeline.network.kernels import LAPLACIAN, Array, as_convolution, as_pictures, edge_bank, random_kernels
+from pipeline.network.kernels import LAPLACIAN, Array, as_convolution, as_pictures, random_kernels
 from pipeline.tracking.stage import stage
 
-RANDOM = 32  # random kernels where the network has none to compare with
 # the first ones: a second or so for each group of kernels
 RIDGE_IMAGES: dict[Literal["train", "validation", "test"], int] = {"train": 4000, "validation": 1000, "test": 2000}
+RIDGE_KERNELS = 32  # of a group at most, so that there are no more than 1,568 features
+RIDGE_DRAWS = 3  # of the random kernels
 RIDGE_WORDS = {
-    "pixels": "no kernels: the pixels, pooled",
+    "pixels": "no kernels: pixels, pooled",
+    "raw_pixels": "no kernels: every pixel",
     "random": "random, in [-1, 0)",
-    "edges": "edge kernels",
+    "edges": "edges and lines",
     "initial": "before training",
     "learnt": "learnt",
 }
@@ -40,19 +52,48 @@ def by_first_name(arrays: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
     return found
 
 
-def ridge_table(groups: Mapping[str, Sequence[Array]], parts: list[Split], classes: int) -> pd.DataFrame:
-    """Return how many test images ridge regression on the pooled responses of each group of kernels gets right.
+def kernels_to_try(own: Mapping[str, Sequence[Array]], seed: int) -> dict[str, list[Sequence[Array]]]:
+    """Return the draws of each group of kernels that ridge regression tries, the network's `own` (height, width) last.
 
-    A row a group, of `train`, `validation` and `test` images: kernels, count, features, accuracy, and low to high, its
-    95 % Wilson interval. A group without kernels is the pixels themselves.
+    As many of each group, and of the network's size, but at least 3x3, which an edge needs. No kernels are the pixels.
+    The random ones have the article's values, in [-1, 0).
     """
+    tried = {name: [kernels[:RIDGE_KERNELS]] for name, kernels in own.items() if kernels}
+    count, size = (len(tried["learnt"][0]), max(len(tried["learnt"][0][0]), 3)) if tried else (RIDGE_KERNELS, 3)
+    draws = [np.random.default_rng(seed + draw).random((count, size, size)) - 1 for draw in range(RIDGE_DRAWS)]
+    edges = edges_and_lines(count, size)
+    return {"pixels": [[]], "raw_pixels": [[]], "random": [list(draw) for draw in draws], "edges": [edges], **tried}
+
+
+def ridge_table(groups: Mapping[str, Sequence[Sequence[Array]]], parts: Sequence[Split], classes: int) -> pd.DataFrame:
+    """Return how many test images ridge regression on the pooled responses to each group of kernels gets right.
+
+    Of `train`, `validation` and `test` images a row a group: kernels, count and features of a draw, draws, their mean
+    accuracy, low to high, its 95 % Wilson interval, and the lowest and highest accuracy of a draw.
+    """
+
+    def right(name: str, kernels: Sequence[Array]) -> tuple[int, NDArray[np.bool_]]:
+        most = RAW if name == "raw_pixels" else WINDOWS
+        train, validation, test = ((pooled_responses(part.images, kernels, most), part.labels) for part in parts)
+        return train[0].shape[1], ridge_answers(train, validation, test, classes)
+
     rows = []
-    for name, kernels in groups.items():
-        train, validation, test = ((pooled_responses(part.images, kernels), part.labels) for part in parts)
-        right = ridge_answers(train, validation, test, classes)
-        low, high = wilson_interval(int(right.sum()), len(right))
-        rows.append((name, len(kernels), train[0].shape[1], float(right.mean()), low, high))
-    return pd.DataFrame(rows, columns=["kernels", "count", "features", "accuracy", "low", "high"])
+    with ThreadPoolExecutor(2) as pool:  # two at once are quicker, and still little memory
+        fits = {name: [pool.submit(right, name, kernels) for kernels in draws] for name, draws in groups.items()}
+        for name, draws in groups.items():
+            (features, *_), answers = zip(*(fit.result() for fit in fits[name]), strict=True)
+            shares = np.mean(answers, axis=1)
+            low, high = wilson_interval(np.sum(answers) / len(draws), len(answers[0]))
+            measured = (shares.mean(), low, high, shares.min(), shares.max())
+            rows.append((name, len(draws[0]), features, len(draws), *map(float, measured)))
+    columns = ["kernels", "count", "features", "draws", "accuracy", "low", "high", "lowest", "highest"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def by_type(types: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `kernel_types` in the order of the types, those like none last, the most similar first."""
+    order = types["type"].map([*TYPES, NONE].index)
+    return types.assign(order=order).sort_values(["order", "similarity"], ascending=[True, False])
 
 
 def main() -> None:
@@ -100,22 +141,20 @@ def main() -> None:
             group: [value for kernel in of_group if (value := edge_auroc(kernel, measured)) is not None]
             for group, of_group in groups.items()
         }
-        first_kernels = {name: as_pictures(of_layer[first]) if first else [] for name, of_layer in kernels.items()}
-        many = random_kernels(len(first_kernels.get("learnt", [])) or RANDOM, demo_settings.seed)
-        tried = {"pixels": [], "random": list(many), "edges": list(edge_bank()), **first_kernels}
+        own = {name: as_pictures(of_layer[first]) if first else [] for name, of_layer in kernels.items()}
         few = []
-        for name, count in RIDGE_IMAGES.items():
+        for name, most in RIDGE_IMAGES.items():
             part = prepared.load(name)
-            few.append(Split(part.images[:count], part.labels[:count]))
-        ridge = ridge_table(tried, few, len(prepared.class_names()))
+            few.append(Split(part.images[:most], part.labels[:most]))
+        ridge = ridge_table(kernels_to_try(own, demo_settings.seed), few, len(prepared.class_names()))
         style.save(draw_ridge(ridge.assign(words=ridge["kernels"].map(RIDGE_WORDS))), folder / "ridge.png")
         files.write_text(paths.RIDGE, ridge.to_csv(index=False))
-        types = kernel_types(first_kernels.get("learnt", []))
+        types, types_before = (kernel_types(own.get(name, [])) for name in ("learnt", "initial"))
         files.write_text(paths.KERNEL_TYPES, types.to_csv(index=False))
         if len(types):
-            sorted_types = types.sort_values(["type", "similarity"], ascending=[True, False])
-            shown = [first_kernels["learnt"][number] for number in sorted_types["filter"]]
-            style.save(draw_types(shown, matches(sorted_types, len(shown[0])), sorted_types), folder / "types.png")
+            shown = by_type(types)
+            pictures = [own["learnt"][number] for number in shown["filter"]]
+            style.save(draw_types(pictures, matches(shown, len(pictures[0])), shown), folder / "types.png")
         labels = {
             "random": "random, in [-1, 0)",
             "initial": "before training",
@@ -129,7 +168,9 @@ def main() -> None:
             paths.metrics("visualise"),
             {
                 **{f"{name.replace(' ', '_')}_filters": int(counts.get(name, 0)) for name in TYPES},
-                "least_similarity": least_similarity(len(first_kernels["learnt"][0])) if first else None,
+                "least_similarity": least_similarity(len(own["learnt"][0])) if first else None,
+                "initial_matched_filters": int((types_before["type"] != NONE).sum()),
+                "random_ink_kernels": int((kernel_types(list(random))["type"] == INK).sum()),
                 **{f"ridge_accuracy_{row.kernels}": row.accuracy for row in ridge.itertuples()},
                 "dead_filters": dead,
                 "learnt_edge_auroc": float(np.mean(edge["learnt"])) if edge["learnt"] else None,

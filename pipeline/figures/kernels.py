@@ -1,17 +1,22 @@
 """Kernels, what they make of an image, and how well they find edges."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from pipeline.figures import style
 
 Array = NDArray[np.floating]
+
+INCHES = 5.4  # across, of what has many words: letters that can be read on a phone, and as many pixels as the others
 
 
 def draw_random(image: NDArray[np.uint8], kernels: Array, responses: list[Array], edge: list[float | None]) -> Figure:
@@ -106,37 +111,63 @@ def draw_edge_auroc(groups: Mapping[str, Sequence[float]]) -> Figure:
 def draw_types(kernels: Sequence[Array], matches: Sequence[Array | None], table: pd.DataFrame) -> Figure:
     """Draw kernels (height, width), each beside the textbook kernel that it is like, if there is one.
 
-    The table has a row a kernel, in their order: filter, type, direction, similarity. Each is drawn over its largest
-    value.
+    The table has a row a kernel, in their order, those of a type together: filter, type, direction, similarity. Each
+    kernel is drawn over its largest value.
     """
-    pairs = []
-    for kernel, match in zip(kernels, matches, strict=True):
-        empty = np.full(kernel.shape, np.nan)
-        drawn = [kernel / max(float(np.abs(kernel).max()), 1e-12), empty[:, :1]]
-        pairs.append(np.hstack([*drawn, empty if match is None else match / np.abs(match).max()]))
-    told = (table[name].tolist() for name in ("filter", "direction", "type", "similarity"))
-    titles = [
-        f"{number}: {' '.join(filter(None, [direction, kind]))}\n{similarity:.2f}"
-        for number, direction, kind, similarity in zip(*told, strict=True)
-    ]
-    columns = 5
-    figure, ((axes,),) = style.canvas(1, 1, height=style.mosaic_height(pairs, titles, columns) + 0.4)
-    figure.suptitle("Each learnt kernel, and the textbook kernel that it is like")
-    style.mosaic(axes, pairs, titles, columns, vmin=-1, vmax=1, cmap="RdBu_r")
+    side, gap, line, heading = 0.56, 0.04, 0.15, 0.3  # inches: of a kernel, between a pair, of a title, of a heading
+    figure, ((axes,),) = _narrow_canvas(1.0)
+    figure.suptitle(
+        "Learnt kernels, each with the textbook kernel that\nit is like (number of the filter: cosine of the two)"
+    )
+
+    def put(kernel: Array, left: float, top: float) -> None:
+        highest = max(float(np.abs(kernel).max()), 1e-12)
+        extent = (left, left + side, top + side, top)
+        axes.imshow(kernel, extent=extent, cmap="RdBu_r", vmin=-highest, vmax=highest)
+        axes.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor=style.GREY, linewidth=0.4))
+
+    top = 0.0
+    told = zip(kernels, matches, table.to_dict("records"), strict=True)
+    for kind, members in groupby(told, key=lambda one: one[2]["type"]):
+        of_type = list(members)
+        columns, wide = (4, 2 * side + gap) if of_type[0][1] is not None else (7, side)
+        lines = 2 if any(row["direction"] for *_, row in of_type) else 1
+        high = lines * line + side + 0.1
+        axes.text(0, top + heading - 0.08, f"{kind}: {len(of_type)}", va="baseline", weight="bold")
+        top += heading
+        for number, (kernel, match, row) in enumerate(of_type):
+            left, middle = number % columns * INCHES / columns, top + number // columns * high + lines * line + 0.02
+            words = [f"{row['filter']}: {row['similarity']:.2f}", row["direction"]][:lines]
+            for above, text in enumerate(reversed(words)):  # each on its own line, whichever letters reach below it
+                axes.text(left + wide / 2, middle - 0.05 - above * line, text, ha="center", va="baseline")
+            put(kernel, left, middle)
+            if match is not None:
+                put(match, left + side + gap, middle)
+        top += -(-len(of_type) // columns) * high
+    figure.set_figheight(top + 0.55)
+    axes.set(xlim=(-0.02, INCHES - 0.1), ylim=(top, 0))
+    axes.set_axis_off()
     return figure
 
 
 def draw_ridge(table: pd.DataFrame) -> Figure:
     """Draw the accuracy of a last layer in closed form, a row a group of kernels: words, accuracy, low, high."""
-    figure, ((axes,),) = style.canvas(1, 1, height=0.9 + 0.35 * len(table))
+    figure, ((axes,),) = _narrow_canvas(1.0 + 0.38 * len(table))
     rows = np.arange(len(table))
     axes.hlines(rows, table["low"], table["high"], color=style.BLUE, linewidth=2, alpha=0.5)
     axes.plot(table["accuracy"], rows, "o", color=style.BLUE)
     for row, value, end in zip(rows, table["accuracy"], table["high"], strict=True):
-        axes.text(end, row, f"  {100 * value:.1f} %", va="center")
+        axes.text(end, row, f" {100 * value:.1f} %", va="center")
     axes.set_yticks(rows, table["words"])
-    axes.set(ylim=(len(table) - 0.5, -0.5), xlabel="share of test images that is right, and its 95 % interval")
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.margins(x=0.12)
-    axes.set_title("A last layer in closed form, on the pooled responses to kernels")
+    axes.set(ylim=(len(table) - 0.5, -0.5), xlabel="test images that are right, and the 95 % interval")
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    axes.margins(x=0.22)
+    figure.suptitle("What kernels are worth to a last layer alone")
     return figure
+
+
+def _narrow_canvas(height: float) -> tuple[Figure, NDArray[Any]]:
+    """Return a figure of INCHES across, `height` inches high, and its axes."""
+    figure = Figure(figsize=(INCHES, height), dpi=style.WIDTH / INCHES * rcParams["figure.dpi"])
+    return figure, figure.subplots(squeeze=False)

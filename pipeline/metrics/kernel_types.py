@@ -23,35 +23,50 @@ def bank(size: int) -> dict[tuple[str, str], Array]:
     Ink is a mean. An edge is a slope (Prewitt's kernel where the size is 3), a line a ridge, a spot a round peak: the
     first and second derivatives of a surface at a point, which turn with their direction (Haralick, Digital step
     edges from zero crossing of second directional derivatives, IEEE PAMI 6, 1984; Freeman and Adelson, The design and
-    use of steerable filters, IEEE PAMI 13, 1991). The end of a line is ink in the middle and towards one side, and
-    paper around, the hit-or-miss template (Serra, Image Analysis and Mathematical Morphology, 1982). All but ink add up
-    to 0. Even sizes have no middle, and so no ends of lines.
+    use of steerable filters, IEEE PAMI 13, 1991). The end of a line, to which end-stopped cells answer (Hubel and
+    Wiesel, Journal of Neurophysiology 28, 1965), is ink in the middle and towards one side, and paper around, the
+    hit-or-miss template (Serra, Image Analysis and Mathematical Morphology, 1982). All but ink add up to 0. Even sizes
+    have no middle, and so no ends of lines.
     """
-    place = np.arange(size) - (size - 1) / 2
-    down, across = np.meshgrid(place, place, indexing="ij")
-    found = {(INK, ""): np.ones((size, size))}
-    found |= {
-        ("edge", "horizontal"): down,
-        ("edge", "vertical"): across,
-        ("edge", "falling diagonal"): down - across,
-        ("edge", "rising diagonal"): down + across,
-        ("line", "horizontal"): -(down**2),
-        ("line", "vertical"): -(across**2),
-        ("line", "falling diagonal"): -((down - across) ** 2),
-        ("line", "rising diagonal"): -((down + across) ** 2),
-        ("spot", ""): -(down**2) - across**2,
-    }
+    down, across = _slope(size, 90), _slope(size, 0)
+    found: dict[tuple[str, str], Array] = {(INK, ""): np.ones((size, size)), ("spot", ""): -(down**2) - across**2}
+    for direction, angle in (("horizontal", 90), ("vertical", 0), ("falling diagonal", 135), ("rising diagonal", 45)):
+        found["edge", direction] = _slope(size, angle)
+        found["line", direction] = -(_slope(size, angle) ** 2)
     if size % 2:
         for number, direction in enumerate(DIRECTIONS):
-            angle = np.pi / 4 * number
-            along = across * np.cos(angle) + down * np.sin(angle)
-            aside = across * np.sin(angle) - down * np.cos(angle)
+            along, aside = _slope(size, 45 * number), _slope(size, 45 * number + 90)
             found["line end", direction] = np.where((along > -0.1) & (np.abs(aside) < 0.1), 1.0, 0.0)
-    centred = {
-        name: kernel if name[0] == INK else kernel - kernel.mean() for name, kernel in found.items()
-    }  # fmt: skip
-    lengths = {name: float(np.linalg.norm(kernel)) for name, kernel in centred.items()}
-    return {name: kernel / lengths[name] for name, kernel in centred.items() if lengths[name] > 1e-9}
+    kernels: dict[tuple[str, str], Array] = {}
+    for name, kernel in found.items():
+        centred = kernel if name[0] == INK else kernel - kernel.mean()
+        length = float(np.linalg.norm(centred))
+        # of size 1 all but ink is nothing, of size 2 one diagonal line is the negative of the other
+        if length > 1e-9 and all(abs((centred * other).sum()) < 0.999 * length for other in kernels.values()):
+            kernels[name] = centred / length
+    return kernels
+
+
+def edges_and_lines(count: int, size: int) -> list[Array]:
+    """Return so many kernels (size, size), at least 3x3: edges, and half of them lines, in directions evenly apart.
+
+    They are the first and second derivatives of `bank`, turned, of length 1. Two and three of them would do, were it
+    not for what comes after them, which takes the size of a response and its largest (Freeman and Adelson 1991).
+    """
+    lines = count // 2
+    edges = count - lines
+    found = [_slope(size, 180 * number / edges) for number in range(edges)]
+    found += [-(_slope(size, 180 * number / lines) ** 2) for number in range(lines)]
+    centred = [kernel - kernel.mean() for kernel in found]
+    return [kernel / np.linalg.norm(kernel) for kernel in centred]
+
+
+def _slope(size: int, angle: float) -> Array:
+    """Return how far each place lies from the middle, in a direction: degrees, from the right, clockwise."""
+    place = np.arange(size) - (size - 1) / 2
+    across, down = np.round([np.cos(np.radians(angle)), np.sin(np.radians(angle))], 12)  # a right angle is one
+    slope: Array = across * place + down * place[:, None]
+    return slope
 
 
 @lru_cache
@@ -78,8 +93,10 @@ def matches(table: pd.DataFrame, size: int) -> list[Array | None]:
 def kernel_types(kernels: list[NDArray[np.float32]]) -> pd.DataFrame:
     """Return a row a kernel (height, width), square and of one size: filter, type, direction, sign, similarity.
 
-    The similarity is the absolute cosine of the kernel and its best match, the sign that of the cosine. Of a kernel
-    that is no liker to it than chance the type is "none of these".
+    The similarity is the absolute cosine of the kernel and its best match, the sign that of the cosine: of an edge +
+    where it answers to what is brighter below, to the right where it is vertical, and - to the opposite; of all else +
+    where it answers to ink on paper, and - to paper in ink. Of a kernel that is no liker to its best match than chance
+    the type is "none of these".
     """
     columns = ["filter", "type", "direction", "sign", "similarity"]
     if not kernels:

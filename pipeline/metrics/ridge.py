@@ -9,8 +9,9 @@ Array = NDArray[np.floating]
 Images = NDArray[np.uint8]
 Part = tuple[NDArray[np.float32], NDArray[np.uint8]]  # features (n, features), labels (n,)
 
-POOL = 4  # pixels of a window's side
-AT_ONCE = 250  # images whose responses are in memory together
+WINDOWS = 7  # rows and columns of windows at most, so that large images do not make features by the thousand
+RAW = 40  # where each pixel is a feature, so that images of up to 40x40 stay as they are
+RESPONSES = 2**20  # that are in memory together
 PENALTIES = 10.0 ** np.arange(-5, 1)  # in units of the features' mean variance
 
 
@@ -34,34 +35,32 @@ def ridge_answers(train: Part, validation: Part, test: Part, classes: int) -> ND
     return right(test, max(fits, key=lambda weights: int(right(validation, weights).sum())))
 
 
-def pooled_responses(images: Images, kernels: Sequence[Array]) -> NDArray[np.float32]:
-    """Return the largest absolute response to each kernel in each 4x4 window: (n, height, width) to (n, features).
+def pooled_responses(images: Images, kernels: Sequence[Array], most: int = WINDOWS) -> NDArray[np.float32]:
+    """Return the largest absolute response to each kernel in each window: (n, height, width) to (n, features).
 
-    A kernel stays inside the image, and what the windows do not fill is left out. Without kernels the features are the
-    largest pixels of the windows. Responses are taken without their sign, since the article's random kernels have only
-    negative ones, which a rectifier would make nothing of.
+    The windows, all of one size, stand in at most so many rows and columns, and what they do not fill is left out:
+    4x4 pixels where the images are MNIST's. A kernel stays inside the image; a smaller image has paper around it.
+    Without kernels the features are the pixels themselves. Responses are taken without their sign, since the article's
+    random kernels have only negative numbers, which a rectifier would make nothing of.
     """
-    if not len(kernels):
-        return np.concatenate([_pooled(images[start : start + AT_ONCE, None]) for start in _starts(images)])
-    size = len(kernels[0])
-    weights = np.reshape(kernels, (len(kernels), size**2)).astype(np.float32)
+    size = len(kernels[0]) if len(kernels) else 1
+    weights = np.reshape(kernels, (-1, size**2)).T.astype(np.float32) if len(kernels) else np.ones((1, 1), np.float32)
+    wanting = [(0, max(size - length, 0)) for length in images.shape[1:]]
+    at_once = max(RESPONSES // (images[0].size * weights.shape[1]), 1)
     found = []
-    for start in _starts(images):
-        part = images[start : start + AT_ONCE].astype(np.float32) / 255
-        windows = np.lib.stride_tricks.sliding_window_view(part, (size, size), axis=(1, 2))
-        responses = windows.reshape(*windows.shape[:3], size**2) @ weights.T
-        found.append(_pooled(np.moveaxis(np.abs(responses), 3, 1)))
+    for start in range(0, len(images), at_once):
+        part = np.pad(images[start : start + at_once].astype(np.float32) / 255, [(0, 0), *wanting])
+        patches = np.lib.stride_tricks.sliding_window_view(part, (size, size), axis=(1, 2))
+        responses = patches.reshape(*patches.shape[:3], size**2) @ weights  # (n, height, width, kernels)
+        found.append(_pooled(np.abs(responses, out=responses), most))
     return np.concatenate(found)
 
 
-def _starts(images: Images) -> range:
-    return range(0, len(images), AT_ONCE)
-
-
-def _pooled(maps: NDArray[np.floating] | Images) -> NDArray[np.float32]:
-    """Return the largest value of each window of maps (n, filters, height, width), a row an image."""
-    height, width = (max(length // POOL, 1) for length in maps.shape[2:])
-    rows, columns = (min(POOL, length) for length in maps.shape[2:])
-    windows = maps[:, :, : height * rows, : width * columns].reshape(*maps.shape[:2], height, rows, width, columns)
-    highest: NDArray[np.float32] = windows.max(axis=(3, 5)).reshape(len(maps), -1).astype(np.float32)
-    return highest
+def _pooled(maps: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """Return the largest value of each window of maps (n, height, width, kernels), a row an image."""
+    images, height, width, kernels = maps.shape
+    down, across = -(-height // most), -(-width // most)  # pixels of a window
+    rows, columns = height // down, width // across
+    # first over rows, whose values lie side by side: twice as fast as over both at once
+    strips = maps[:, : rows * down, : columns * across].reshape(images, rows, down, -1).max(axis=2)
+    return strips.reshape(images, rows, columns, across, kernels).max(axis=3).reshape(images, -1)  # type: ignore[no-any-return]

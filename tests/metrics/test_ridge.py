@@ -4,34 +4,48 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from pipeline.metrics.ridge import AT_ONCE, PENALTIES, pooled_responses, ridge_answers
+from pipeline.metrics.ridge import PENALTIES, RAW, WINDOWS, pooled_responses, ridge_answers
 
 RANDOM = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("shape", [(28, 28), (13, 9), (5, 5)])
+@pytest.mark.parametrize("shape", [(28, 28), (13, 9), (5, 5), (2, 60)])
 @pytest.mark.parametrize("size", [3, 2, 1])
 def test_a_feature_is_the_largest_size_of_scipys_correlation_in_a_window(shape, size):
     images = RANDOM.integers(0, 256, (3, *shape), np.uint8)
     kernels = RANDOM.standard_normal((2, size, size))
-    features = pooled_responses(images, list(kernels)).reshape(3, 2, -1)
+    rows, columns = (max(length, size) - size + 1 for length in shape)
+    high, wide = -(-rows // WINDOWS), -(-columns // WINDOWS)
+    features = pooled_responses(images, list(kernels)).reshape(3, rows // high, columns // wide, 2)
+    paper = np.zeros((max(shape[0], size), max(shape[1], size)))
     for image, of_image in zip(images, features, strict=True):
-        for kernel, found in zip(kernels, of_image, strict=True):
-            response = np.abs(signal.correlate2d(image / 255, kernel, mode="valid"))
-            rows, columns = (max(length // 4, 1) for length in response.shape)
-            expected = [
-                response[4 * row : 4 * row + 4, 4 * column : 4 * column + 4].max()
-                for row in range(rows)
-                for column in range(columns)
-            ]
-            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        paper[: shape[0], : shape[1]] = image / 255
+        for number, kernel in enumerate(kernels):
+            response = np.abs(signal.correlate2d(paper, kernel, mode="valid"))
+            for row, column in np.ndindex(rows // high, columns // wide):
+                window = response[high * row :, wide * column :][:high, :wide]
+                assert of_image[row, column, number] == pytest.approx(window.max(), rel=1e-4, abs=1e-5)
 
 
-def test_without_kernels_the_features_are_the_largest_pixels_and_images_do_not_see_one_another():
-    images = RANDOM.integers(0, 256, (AT_ONCE + 3, 8, 8), np.uint8)
-    features = pooled_responses(images, [])
-    np.testing.assert_array_equal(features[:, 0], images[:, :4, :4].max(axis=(1, 2)))
-    np.testing.assert_array_equal(pooled_responses(images[-2:], []), features[-2:])
+def test_without_kernels_the_features_are_the_largest_pixels_or_every_one():
+    images = RANDOM.integers(0, 256, (3, 28, 28), np.uint8)
+    windows = images.reshape(3, 7, 4, 7, 4).max(axis=(2, 4)).reshape(3, 49)
+    np.testing.assert_array_equal(pooled_responses(images, []), windows.astype(np.float32) / 255)
+    every = pooled_responses(images, [], most=RAW)
+    np.testing.assert_array_equal(every, images.reshape(3, 784).astype(np.float32) / 255)
+
+
+def test_images_do_not_see_one_another(monkeypatch):
+    images, kernels = RANDOM.integers(0, 256, (7, 9, 9), np.uint8), list(RANDOM.standard_normal((2, 3, 3)))
+    together = pooled_responses(images, kernels)
+    monkeypatch.setattr("pipeline.metrics.ridge.RESPONSES", 1)  # one after the other
+    np.testing.assert_allclose(pooled_responses(images, kernels), together, rtol=1e-6)
+
+
+@pytest.mark.parametrize("side", [1, 8, 28, 64, 225])
+def test_images_of_any_size_have_at_most_49_features_a_kernel(side):
+    features = pooled_responses(np.zeros((1, side, side), np.uint8), [np.ones((3, 3))] * 2)
+    assert 2 <= features.shape[1] <= 2 * 49
 
 
 def test_the_answers_are_those_of_least_squares_with_the_penalty_as_further_rows():
