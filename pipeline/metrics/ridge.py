@@ -11,7 +11,7 @@ Part = tuple[NDArray[np.float32], NDArray[np.uint8]]  # features (n, features), 
 
 POOL = 4  # pixels of a window's side
 AT_ONCE = 250  # images whose responses are in memory together
-PENALTIES = 10.0 ** np.arange(-5, 1)  # in units of the features' mean variance
+PENALTIES = 10.0 ** np.arange(-4, 0)  # in units of the features' mean variance
 
 
 def ridge_answers(train: Part, validation: Part, test: Part, classes: int) -> NDArray[np.bool_]:
