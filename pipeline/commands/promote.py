@@ -10,7 +10,6 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
 from pipeline.config import params, paths
@@ -34,14 +33,8 @@ def find_run(client: MlflowClient, name: str) -> Run:
         if newest is None:
             raise UserError("promote: no model is registered; `make` trains and publishes one")
         return client.get_run(newest.run_id)
-    home = client.get_experiment_by_name(tracking_client.EXPERIMENTS).experiment_id
-    try:
-        run = client.get_run(name)
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise
-        run = None
-    if run is None or run.info.experiment_id != home or run.info.status != "FINISHED":
+    run = tracking_client.complete_run(client, name)
+    if run is None:
         table = f"the table {tracking_client.EXPERIMENTS} of `make ui`"
         raise UserError(f"promote: RUN: found {name}; allowed are the id of a run in {table}, and {registry.LATEST}")
     return run
