@@ -62,7 +62,8 @@ def find(name: str) -> Side:
 
 def in_workspace(path: Path) -> bytes | None:
     """Return a file as it lies there now."""
-    return path.read_bytes() if path.is_file() else None
+    place = repository.root() / path
+    return place.read_bytes() if place.is_file() else None
 
 
 def of_revision(project: Repo, name: str) -> Side | None:
@@ -129,7 +130,7 @@ def of_mlflow_run(project: Repo, name: str) -> Side | None:
                 content = read(path)
                 if content is None and path == TEST_IMAGES:
                     text = read(lineage.LOCK) or b"stages: {}"
-                    locked = params.read_tree(text.decode(), f"{name}: {lineage.LOCK}")["stages"]
+                    locked = params.read_tree(text.decode(), f"{name}: {lineage.LOCK}").get("stages", {})
                     place = project.cache.local.oid_to_path(lineage.hashes_in(locked).get(str(path), "none"))
                     content = Path(place).read_bytes() if Path(place).is_file() else None
                 return content
@@ -146,7 +147,7 @@ def collect(name: str, told: str, read: Callable[[Path], bytes | None], cure: st
     files = {path: content for path in FILES if (content := read(path)) is not None}
     if not {SETTINGS, lineage.LOCK} <= files.keys():
         raise UserError(f"compare: {name}: {told}: it has no params.yaml with a dvc.lock, and so no results")
-    locked = params.read_tree(files[lineage.LOCK].decode(), f"{name}: {lineage.LOCK}")["stages"]
+    locked = params.read_tree(files[lineage.LOCK].decode(), f"{name}: {lineage.LOCK}").get("stages", {})
     outputs = {Path(path) for path in lineage.hashes_in(locked)}
     metrics = sorted(path for path in outputs if path.parent == paths.METRICS and path.suffix == ".json")
     files |= {path: content for path in metrics if (content := read(path)) is not None}
