@@ -43,9 +43,9 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
     rows, more = differences.measures(one, other, pairs)
     return {
         "sides": {"A": a, "B": b},
-        "same_results": one.outputs == other.outputs and not one.unlike and not other.unlike,
+        "same_results": one.outputs == other.outputs,
         "settings": differences.settings(one.settings, other.settings),
-        "absent": [f"{name}: {line}." for name, side in (("A", a), ("B", b)) for line in side.absent],
+        "absent": [f"{name}: {side.absent}." for name, side in (("A", a), ("B", b)) if side.absent],
         "remarks": list(differences.remarks(runs)),
         "rows": rows,
         "more": more,
@@ -119,8 +119,9 @@ def report(told: dict[str, Any]) -> str:
 def content_told(told: dict[str, Any]) -> str:
     """Return in a sentence whether the two are the same."""
     if told["same_results"]:
-        return "A and B are the same content." if not told["settings"] else "Their results are the same bytes."
-    return "Their settings are the same, their results are not." if not told["settings"] else "Their results differ."
+        is_sure = not told["settings"] and not any(run.unlike for run in told["runs"].values())
+        return "A and B are the same content." if is_sure else "By dvc.lock their results are the same, byte for byte."
+    return "Their results differ." if told["settings"] else "Their settings are the same, their results are not."
 
 
 def pairs_told(pairs: Pairs) -> str:

@@ -34,7 +34,7 @@ class Side:
     told: str  # what that is
     locked: dict[str, Any]  # the stages of its dvc.lock
     files: dict[Path, bytes]
-    absent: list[str]  # a sentence for each file that its dvc.lock names and that could not be had
+    absent: str  # which files of its dvc.lock could not be had, and what brings them; nothing where all are here
 
 
 def find(name: str) -> Side:
@@ -43,7 +43,7 @@ def find(name: str) -> Side:
     Raises UserError where it stands for none of them, or for one without results.
     """
     if name == WORKSPACE:
-        cure = "is missing in the workspace; `dvc checkout` or `dvc pull` brings it, `dvc repro` makes it"
+        cure = "missing in the workspace; `dvc checkout` or `dvc pull` brings them, `dvc repro` makes them"
         return collect(name, "what lies in the project's folder now", in_workspace, cure)
     try:
         with Repo(str(repository.root())) as project:
@@ -82,10 +82,10 @@ def of_revision(project: Repo, name: str) -> Side | None:
     is_experiment = name in {reference.name for reference in exp_refs(project.scm)}
     subject = textwrap.shorten(repository.git("log", "-1", "--format=%s", commit), 72, placeholder="…")
     told = f"DVC's experiment, commit {commit[:7]}" if is_experiment else f"commit {commit[:7]}, {subject}"
-    cure = "is neither in DVC's cache nor in a remote; " + (
-        f"`dvc exp push` it where it was made, then `dvc exp pull <git remote> {name}`"
+    cure = "neither in DVC's cache nor in a remote; " + (
+        f"`dvc exp push` where it ran, then `dvc exp pull <git remote> {name}`"
         if is_experiment
-        else "`dvc push` it where it was made, then `dvc fetch --all-commits`"
+        else "`dvc push` where they were made, then `dvc fetch --all-commits`"
     )
     with project.switch(commit):
         return collect(name, told, read, cure)
@@ -136,7 +136,7 @@ def of_mlflow_run(project: Repo, name: str) -> Side | None:
                 return content
 
             told = f"MLflow's run of commit {run.data.tags.get('git.commit', 'unknown')[:7]}, {run.info.run_name}"
-            return collect(name, told, read_or_cached, "is neither among the run's artifacts nor in DVC's cache")
+            return collect(name, told, read_or_cached, "neither among the run's artifacts nor in DVC's cache")
 
 
 def collect(name: str, told: str, read: Callable[[Path], bytes | None], cure: str) -> Side:
@@ -152,7 +152,8 @@ def collect(name: str, told: str, read: Callable[[Path], bytes | None], cure: st
     metrics = sorted(path for path in outputs if path.parent == paths.METRICS and path.suffix == ".json")
     files |= {path: content for path in metrics if (content := read(path)) is not None}
     needed = [path for path in [*FILES, *metrics] if outputs & {path, *path.parents}]
-    absent = [f"{path} {cure}" for path in needed if path not in files]
-    if len(absent) == len(needed):
-        raise UserError(f"compare: {name}: {absent[0] if absent else 'its dvc.lock names no results'}")
+    missing = [str(path) for path in needed if path not in files]
+    absent = f"{', '.join(missing)}: {cure}" if missing else ""
+    if len(missing) == len(needed):
+        raise UserError(f"compare: {name}: {absent or 'its dvc.lock names no results'}")
     return Side(name, told, locked, files, absent)

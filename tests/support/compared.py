@@ -63,4 +63,4 @@ def side(files: dict[Path, bytes], name: str = "run", without: tuple[Path, ...] 
     lock = {"stages": {"all": {"params": {"params.yaml": made_with}, "outs": outs}}}
     found = {path: content for path, content in files.items() if path not in without}
     found |= {lineage.LOCK: yaml.safe_dump(lock).encode()} if lineage.LOCK not in without else {}
-    return sides.collect(name, "made up", found.get, "is lost")
+    return sides.collect(name, "made up", found.get, "lost")
