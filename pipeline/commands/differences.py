@@ -13,6 +13,7 @@ from pipeline.metrics import paired
 from pipeline.studies.measures import MEASURES, Measure
 from pipeline.tracking.recorded import Predictions, Recorded
 
+NONE = "—"
 PLACES = ("fetch.dataset", "fetch.source")
 # the measures that are told first, in this order; the others follow by the names that their files give them
 TOLD = {
@@ -79,12 +80,15 @@ class Pairs:
 
 
 def settings(a: dict[str, Any], b: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return each key whose values differ, with both; of a place only its name, and not in whose home it lies."""
+    """Return each key whose values differ, with both, a dash where a version has no such setting.
+
+    Of a place only its name is told, and not in whose home it lies.
+    """
     rows = []
     for key in [*a, *(key for key in b if key not in a)]:
         if key in a and key in b and a[key] == b[key]:
             continue
-        texts = [as_yaml(one[key]) if key in one else "not a setting there" for one in (a, b)]
+        texts = [as_yaml(one[key]) if key in one else NONE for one in (a, b)]
         if key in PLACES:
             names = [Path(text).name for text in texts]
             texts = names if names[0] != names[1] else [names[0], f"{names[1]}, in another folder"]
@@ -144,7 +148,7 @@ def measures(a: Recorded, b: Recorded, pairs: Pairs | None) -> tuple[list[Row], 
             measure.title,
             as_value(measure, before),
             as_value(measure, after),
-            "—" if by is None else as_difference(measure, by),
+            NONE if by is None else as_difference(measure, by),
             " to ".join(as_difference(measure, end).removesuffix(" points") for end in ends),
         )
 
@@ -155,7 +159,7 @@ def measures(a: Recorded, b: Recorded, pairs: Pairs | None) -> tuple[list[Row], 
 
 def as_value(measure: Measure, value: float | None) -> str:
     """Return a value as it is told, a share as a percentage."""
-    return "—" if value is None else f"{value * measure.scale:,.{measure.digits}f}" + " %" * bool(measure.unit)
+    return NONE if value is None else f"{value * measure.scale:,.{measure.digits}f}" + " %" * bool(measure.unit)
 
 
 def as_difference(measure: Measure, value: float) -> str:
