@@ -2,17 +2,14 @@
 
 import argparse
 import json
-import math
 import os
 from pathlib import Path
-from statistics import NormalDist
 
 import mlflow
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
 from pipeline.config import params, paths
@@ -20,6 +17,7 @@ from pipeline.config.errors import UserError
 from pipeline.config.sections import Prepare
 from pipeline.data import idx, prepared
 from pipeline.data.prepared import Split
+from pipeline.metrics.paired import accuracy_difference
 from pipeline.network import saving
 from pipeline.network.fused import logits
 from pipeline.tracking import client as tracking_client
@@ -35,29 +33,11 @@ def find_run(client: MlflowClient, name: str) -> Run:
         if newest is None:
             raise UserError("promote: no model is registered; `make` trains and publishes one")
         return client.get_run(newest.run_id)
-    home = client.get_experiment_by_name(tracking_client.EXPERIMENTS).experiment_id
-    try:
-        run = client.get_run(name)
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise
-        run = None
-    if run is None or run.info.experiment_id != home or run.info.status != "FINISHED":
+    run = tracking_client.complete_run(client, name)
+    if run is None:
         table = f"the table {tracking_client.EXPERIMENTS} of `make ui`"
         raise UserError(f"promote: RUN: found {name}; allowed are the id of a run in {table}, and {registry.LATEST}")
     return run
-
-
-def difference(candidate: NDArray[np.bool_], champion: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """Return by how much larger a share the candidate gets right of the same images (n,), and its 95 % interval.
-
-    Agresti and Min, Statistics in Medicine 24 (2005): half an image is added to each cell of the table of pairs.
-    """
-    won, lost = (candidate & ~champion).sum() + 0.5, (champion & ~candidate).sum() + 0.5
-    count = len(candidate) + 2
-    centre = (won - lost) / count
-    half = NormalDist().inv_cdf(0.975) * math.sqrt(won + lost - (won - lost) ** 2 / count) / count
-    return float(candidate.mean() - champion.mean()), max(centre - half, -1.0), min(centre + half, 1.0)
 
 
 def training_images(settings: Prepare, labels: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -121,7 +101,7 @@ def compare(client: MlflowClient, run: Run, version: ModelVersion, champion: Mod
     split = prepared.load("validation")
     images, labels = np.asarray(split.images)[new], split.labels[new]
     ours, theirs = (is_right(one, images, labels) for one in (version, champion))
-    by, low, high = (100 * value for value in difference(ours, theirs))
+    by, low, high = (100 * value for value in accuracy_difference(theirs, ours))
     print(
         f"promote: of {len(labels):,} validation images version {version.version} gets {100 * ours.mean():.2f} % "
         f"right, the champion, version {champion.version}, {100 * theirs.mean():.2f} %: "

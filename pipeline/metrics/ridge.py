@@ -12,7 +12,7 @@ Part = tuple[NDArray[np.float32], NDArray[np.uint8]]  # features (n, features), 
 WINDOWS = 7  # rows and columns of windows at most, so that large images do not make features by the thousand
 RAW = 40  # where each pixel is a feature, so that images of up to 40x40 stay as they are
 RESPONSES = 2**20  # that are in memory together
-PENALTIES = 10.0 ** np.arange(-5, 1)  # in units of the features' mean variance
+PENALTIES = 10.0 ** np.arange(-4, 0)  # in units of the features' mean variance
 
 
 def ridge_answers(train: Part, validation: Part, test: Part, classes: int) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # each 
 import mlflow
 import mlflow.store.db.utils
 from mlflow import MlflowClient
-from mlflow.entities import Param
+from mlflow.entities import Param, Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -101,6 +101,18 @@ def home(client: MlflowClient, name: str) -> str:
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)
+
+
+def complete_run(client: MlflowClient, run_id: str) -> Run | None:
+    """Return the complete run with an id; None where there is none."""
+    home = client.get_experiment_by_name(EXPERIMENTS).experiment_id
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return None
+    return run if run.info.experiment_id == home and run.info.status == "FINISHED" else None
 
 
 def _create(database: Path) -> None:

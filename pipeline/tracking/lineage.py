@@ -48,7 +48,11 @@ def hashes() -> dict[str, str]:
 
     What publish made is left out: while it runs, dvc.lock still holds what it made the last time.
     """
-    locked = _read_yaml(LOCK)["stages"] if LOCK.exists() else {}
+    return hashes_in(_read_yaml(LOCK)["stages"] if LOCK.exists() else {})
+
+
+def hashes_in(locked: dict[str, Any]) -> dict[str, str]:
+    """Return the hash of every result of these stages of a dvc.lock, by path, but for publish's."""
     return {
         out["path"]: out["md5"] for name, stage in locked.items() if name != "publish" for out in stage.get("outs", [])
     }
@@ -72,16 +76,21 @@ def check() -> None:
             continue
         if name not in locked:
             raise UserError(f"publish: dvc.lock knows no results of {name}; {CURE}")
-        made_with = locked[name].get("params", {}).get("params.yaml", {})
-        known = params.leaves_of(made_with) | {key: made_with[key] for key in made_with if "." in key}
-        asked = params.chosen(settings, list(made_with))
-        for key in sorted(known.keys() | asked.keys()):
-            if known.get(key) != asked.get(key):
-                values = f"{asked.get(key)} in params.yaml, {known.get(key)} in dvc.lock"
-                raise UserError(f"publish: {key} is {values}: the results are those of another experiment; {CURE}")
+        for difference in unlike(locked[name], settings):
+            raise UserError(f"publish: {difference}: the results are those of another experiment; {CURE}")
         for out in locked[name].get("outs", []):
             if dvc_hash(Path(out["path"])) != out["md5"]:
                 raise UserError(f"publish: {out['path']} is not what dvc.lock says; {CURE}")
+
+
+def unlike(locked: dict[str, Any], settings: dict[str, Any]) -> Iterator[str]:
+    """Yield each setting of params.yaml that is not the one with which a stage of dvc.lock ran."""
+    made_with = locked.get("params", {}).get("params.yaml", {})
+    known = params.leaves_of(made_with) | {key: made_with[key] for key in made_with if "." in key}
+    asked = params.chosen(settings, list(made_with))
+    for key in sorted(known.keys() | asked.keys()):
+        if known.get(key) != asked.get(key):
+            yield f"{key} is {asked.get(key)} in params.yaml, {known.get(key)} in dvc.lock"
 
 
 def dvc_hash(place: Path) -> str | None:

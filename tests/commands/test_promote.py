@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from scipy import stats
 from support import registered
 
 from pipeline.commands import promote
@@ -150,25 +149,3 @@ def test_a_run_of_a_stage_and_an_unfinished_one_are_no_candidates(client: Mlflow
         if status == "FINISHED":
             client.set_terminated(run.info.run_id)
         assert command(run.info.run_id).startswith("promote: RUN: found ")
-
-
-@pytest.mark.parametrize(("won", "lost", "rest"), [(0, 0, 50), (10, 0, 90), (30, 12, 400), (5, 60, 9935)])
-def test_the_interval_agrees_with_the_test_of_mcnemar_and_holds_the_difference(won: int, lost: int, rest: int) -> None:
-    candidate = np.repeat([True, False, True], [won, lost, rest])
-    standing = np.repeat([False, True, True], [won, lost, rest])
-    by, low, high = promote.difference(candidate, standing)
-    assert by == pytest.approx((won - lost) / (won + lost + rest))
-    assert low < by < high
-    differs = won + lost > 0 and stats.binomtest(won, won + lost).pvalue < 0.05
-    assert differs == (low > 0 or high < 0)
-    assert promote.difference(standing, candidate) == pytest.approx((-by, -high, -low))
-
-
-def test_the_interval_covers_the_true_difference_nineteen_times_in_twenty() -> None:
-    random = np.random.default_rng(0)
-    covered = 0
-    for _ in range(2000):
-        both = random.random((2, 300)) < [[0.9], [0.86]]
-        _, low, high = promote.difference(*both)
-        covered += low <= 0.04 <= high
-    assert 0.94 < covered / 2000 < 0.97

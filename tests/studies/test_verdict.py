@@ -103,7 +103,8 @@ def test_a_measure_with_values_by_image_has_a_second_interval_that_holds_for_oth
     assert one.low_new <= one.difference <= one.high_new
 
 
-differences = st.lists(st.floats(-0.01, 0.01, allow_subnormal=False), min_size=6, max_size=8).map(np.array)
+# of steps that are no rounding: what differs by less may change its rank when a constant is added
+differences = st.lists(st.integers(-1000, 1000).map(lambda step: step * 1e-5), min_size=6, max_size=8).map(np.array)
 
 
 @settings(deadline=None, max_examples=20)

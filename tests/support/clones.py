@@ -21,6 +21,8 @@ SMALL = {
     "prepare.validation_size": 100,
     "kernel_demo.measured_images": 20,
     "train.epochs": 2,
+    "robustness.images": 50,
+    "robustness.corruptions": ["translate", "occlusion"],
 }
 
 

@@ -61,7 +61,7 @@ def test_files_of_another_experiment_are_not_published_as_this_one(copy: Clone) 
     copy.run("dvc", "exp", "run", "-S", "error_analysis.seed=1")
     assert len(complete_rows(copy)) == 2
     copy.run("git", "checkout", "params.yaml", "dvc.lock")
-    assert refused(copy).startswith("publish: figures/error_analysis is not what dvc.lock says; ")
+    assert refused(copy).startswith("publish: data/evidence.npz is not what dvc.lock says; ")
     copy.run("dvc", "checkout")
     assert copy.run(*PUBLISH).stdout.endswith(" holds this content already\n")
 
