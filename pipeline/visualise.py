@@ -35,7 +35,7 @@ RIDGE_KERNELS = 32  # of a group at most, so that there are no more than 1,568 f
 RIDGE_DRAWS = 3  # of the random kernels
 RIDGE_WORDS = {
     "pixels": "no kernels: pixels, pooled",
-    "raw_pixels": "no kernels: every pixel",
+    "raw_pixels": "no kernels: pixels",
     "random": "random, in [-1, 0)",
     "edges": "edges and lines",
     "initial": "before training",
@@ -82,9 +82,8 @@ def ridge_table(groups: Mapping[str, Sequence[Sequence[Array]]], parts: Sequence
         fits = {name: [pool.submit(right, name, kernels) for kernels in draws] for name, draws in groups.items()}
         for name, draws in groups.items():
             (features, *_), answers = zip(*(fit.result() for fit in fits[name]), strict=True)
-            shares = np.mean(answers, axis=1)
-            low, high = wilson_interval(np.sum(answers) / len(draws), len(answers[0]))
-            measured = (shares.mean(), low, high, shares.min(), shares.max())
+            shares, hits, images = np.mean(answers, axis=1), np.sum(answers) / len(draws), len(answers[0])
+            measured = (hits / images, *wilson_interval(hits, images), shares.min(), shares.max())
             rows.append((name, len(draws[0]), features, len(draws), *map(float, measured)))
     columns = ["kernels", "count", "features", "draws", "accuracy", "low", "high", "lowest", "highest"]
     return pd.DataFrame(rows, columns=columns)

