@@ -98,7 +98,7 @@ def by_type(types: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     """Draw the curves, every convolution's kernels and activation maps, and follow one filter; measure the kernels.
 
-    Without a convolution there are the curves alone, and nothing of the network's own is measured.
+    Without a convolution there are the curves and what other kernels are worth; nothing of the network's is measured.
     """
     with stage("visualise") as run:
         settings, demo_settings = run.params.visualise, run.params.kernel_demo
@@ -162,15 +162,15 @@ def main() -> None:
         }
         if edge["learnt"]:
             style.save(draw_edge_auroc({labels[group]: edge[group] for group in groups}), folder / "edge_auroc.png")
-        counts = types["type"].value_counts()
+        counts, right = types["type"].value_counts(), ridge.set_index("kernels")["accuracy"].to_dict()
         files.write_json(
             paths.metrics("visualise"),
             {
-                **{f"{name.replace(' ', '_')}_filters": int(counts.get(name, 0)) for name in TYPES},
+                **{f"{name.replace(' ', '_')}_filters": int(counts.get(name, 0)) if first else None for name in TYPES},
                 "least_similarity": least_similarity(len(own["learnt"][0])) if first else None,
-                "initial_matched_filters": int((types_before["type"] != NONE).sum()),
+                "initial_matched_filters": int((types_before["type"] != NONE).sum()) if first else None,
                 "random_ink_kernels": int((kernel_types(list(random))["type"] == INK).sum()),
-                **{f"ridge_accuracy_{row.kernels}": row.accuracy for row in ridge.itertuples()},
+                **{f"ridge_accuracy_{name}": right.get(name) for name in RIDGE_WORDS},
                 "dead_filters": dead,
                 "learnt_edge_auroc": float(np.mean(edge["learnt"])) if edge["learnt"] else None,
                 "learnt_edge_auroc_lowest": min(edge["learnt"], default=None),

@@ -337,9 +337,12 @@ def test_a_network_without_a_convolution_goes_through_the_whole_pipeline_and_tak
     ):
         assert list(kernels) == []
         assert list(maps) == ["image"]
-    assert {path.name for path in (clone.folder / "figures/visualise").iterdir()} == {"curves.png", "curves.svg"}
+    assert {path.stem for path in (clone.folder / "figures/visualise").iterdir()} == {"curves", "ridge"}
+    assert len((clone.folder / "metrics/kernel_types.csv").read_text().splitlines()) == 1
     metrics = files.read_json(clone.folder / "metrics/visualise.json")
-    assert {name for name, value in metrics.items() if value is not None} == {"dead_filters"}
+    others = {f"ridge_accuracy_{name}" for name in ("pixels", "raw_pixels", "random", "edges")}
+    known = {name for name, value in metrics.items() if value is not None}
+    assert known == {"dead_filters", "random_ink_kernels", *others}
     assert metrics.keys() == files.read_json(finished.folder / "metrics/visualise.json").keys()
     assert files.read_json(clone.folder / "metrics/evaluate.json")["test_accuracy"] > 0.3  # 0.1 is chance
     page = (clone.folder / "report/index.html").read_text()
