@@ -111,8 +111,9 @@ def main() -> None:
             style.save(figure, folder / f"places_{name}.png")
             if name in ("right", "wrong"):
                 style.save(draw_example(image, probabilities[index], label, index, names), folder / f"{name}.png")
-                figure = draw_filters(evidence["by_filter"][row], *parts, label, names, kernels)
-                style.save(figure, folder / f"filters_{name}.png")
+                if learnt:  # without a convolution there are no filters
+                    figure = draw_filters(evidence["by_filter"][row], *parts, label, names, kernels)
+                    style.save(figure, folder / f"filters_{name}.png")
         style.save(draw_confidence(confidences, wrong), folder / "confidence.png")
         style.save(draw_reliability(tables), folder / "reliability.png")
         style.save(draw_risk_coverage(risk_coverage(sure, right), area, kept), folder / "risk_coverage.png")

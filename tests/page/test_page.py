@@ -440,6 +440,8 @@ def without_convolutions(content: Content) -> None:
     )
     figures = content["figures"]["visualise"]
     content["figures"]["visualise"] = {name: figures[name] for name in ("curves", "ridge")}
+    for name in ("filters_right", "filters_wrong"):
+        del content["figures"]["error_analysis"][name]
     del content["layers"][0]
 
 
