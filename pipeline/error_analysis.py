@@ -35,9 +35,7 @@ from pipeline.tracking.stage import stage
 Part = Literal["test", "train"]
 PARTS: dict[Part, str] = {"test": "test", "train": "training"}
 GALLERY = 48  # wrong images in the picture; all of them are in the table
-DOUBTFUL = (
-    24  # images of each part whose labels are believed least, in the picture, and four times as many in the table
-)
+DOUBTFUL = 24  # images of each part whose labels are believed least, in the picture; the table has four times as many
 
 
 def misclassified(
