@@ -29,6 +29,7 @@ SHIFTS = METRICS / "shifts.csv"
 
 FIGURES = Path("figures")
 REPORT = Path("report/index.html")
+PLAYGROUND = Path("report/playground.html")
 PUBLISHED = Path("data/published.json")
 
 

@@ -1,0 +1,64 @@
+// How numbers and arrays are shown.
+
+const $ = id => document.getElementById(id);
+
+// Above zero orange, below it blue, nothing black: as bright as the value is far from zero.
+const COLOURS = Array.from({ length: 511 }, (_, at) => {
+  const value = (at - 255) / 255, far = Math.abs(value);
+  const [first, second, third] = [Math.min(1, 1.7 * far ** 0.8), 0.85 * far ** 1.2, far ** 3 * 0.7].map(part => Math.round(255 * part));
+  return value < 0 ? [third, second, first] : [first, second, third];
+});
+
+function colourOf(value, scale) {
+  return COLOURS[255 + Math.round(255 * Math.max(-1, Math.min(1, scale ? value / scale : 0)))];
+}
+
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "text") made.textContent = value;
+    else if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+// Draw an array (height, width) into a canvas, a pixel a value; `paintOf` says red, green and blue of a value.
+function draw(canvas, values, [height, width], paintOf) {
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
+  for (let at = 0; at < height * width; at++) {
+    const [red, green, blue] = paintOf(values[at]);
+    image.data.set([red, green, blue, 255], 4 * at);
+  }
+  context.putImageData(image, 0, 0);
+}
+
+const drawGrey = (canvas, values, size) => draw(canvas, values, size, grey => [grey, grey, grey]);
+const drawSigned = (canvas, values, size, scale) => draw(canvas, values, size, value => colourOf(value, scale));
+
+// One of the maps of an array (height, width, filters), and the value farthest from zero in an array.
+function mapOf(values, [height, width, filters], filter) {
+  return Float64Array.from({ length: height * width }, (_, at) => values[at * filters + filter]);
+}
+
+function farthest(values) {
+  let most = 0;
+  for (const value of values) if (Math.abs(value) > most) most = Math.abs(value);
+  return most;
+}
+
+function percent(share) {
+  const value = 100 * share;
+  return value >= 99.995 && value < 100 ? "> 99.99 %" : value > 0 && value < 0.005 ? "< 0.01 %" : `${value.toFixed(2)} %`;
+}
+
+function signed(value, digits = 2) {
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? (0).toFixed(digits) : value > 0 ? `+${text}` : text.replace("-", "−");
+}
+
+function number(value, digits = 2) {
+  return value.toFixed(digits).replace("-", "−");
+}

@@ -1,0 +1,161 @@
+"""playground: a page on which one draws, and the run's own network answers and shows how."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import params, paths
+from pipeline.config.sections import Model, Params
+from pipeline.data import files, prepared
+from pipeline.network.kernels import edge_bank
+from pipeline.page.playground import array, images_text, render_playground
+from pipeline.tracking.stage import stage
+
+Weights = dict[str, NDArray[np.float32]]
+
+LARGEST = 5_500_000  # bytes of weights: as text they are a third longer, and the page stays below 8 MB
+IMAGES = 300_000  # bytes of test images, packed, at most
+FIRST, MISTAKES, SHOWN = 500, 60, 12  # test images that the page holds, mistakes beside them, and of each those shown
+LEFT_OUT = {"Rescaling", "Reshape", "Dropout", "RandomRotation", "RandomTranslation"}  # they do nothing to an answer
+
+
+def layers(table: Iterable[dict[str, Any]], settings: Model, weights: Weights) -> list[dict[str, Any]]:
+    """Return the layers that an answer takes, in their order: type, what the page needs of it, and weights by name.
+
+    The last one's softmax is left to the page, which shows the logits too. Weights are of half precision where they
+    would be too large otherwise.
+    """
+    told = []
+    for row in table:
+        if row["type"] in LEFT_OUT:
+            continue
+        name, kind = row["layer"], row["type"]
+        own = {key.split("/")[1]: value for key, value in weights.items() if key.split("/")[0] == name}
+        layer = {"name": name, "type": kind, "weights": own}
+        hidden = kind in ("Conv2D", "Dense") and name != "probabilities" and not settings.batch_normalization
+        if kind == "Activation" or hidden:
+            layer["activation"] = settings.activation
+        if kind == "Conv2D":
+            layer["padding"] = settings.padding
+        if kind.endswith("Pooling2D"):
+            layer["size"] = settings.pool_size
+        told.append(layer)
+    return told
+
+
+def chosen_images(test: prepared.Split, predicted: NDArray[np.uint8], confidence: NDArray[np.float32]) -> list[int]:
+    """Return the indices of the test images on the page: the first ones, then further mistakes, the surest first."""
+    first = list(range(min(FIRST, len(test.images))))
+    return [*first, *(index for index in surest_mistakes(test, predicted, confidence) if index >= len(first))]
+
+
+def surest_mistakes(test: prepared.Split, predicted: NDArray[np.uint8], confidence: NDArray[np.float32]) -> list[int]:
+    """Return the indices of images that the network gets wrong, the surest first."""
+    wrong = np.flatnonzero(predicted != test.labels)
+    return [int(index) for index in wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]]
+
+
+def told_images(test: prepared.Split, probabilities: NDArray[np.float32]) -> dict[str, Any]:
+    """Return the test images of the page, what the network said of each, and which are shown as pictures."""
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    indices = chosen_images(test, predicted, confidence)
+    while len(text := images_text(np.asarray(test.images[indices]))) > IMAGES * 4 / 3 and len(indices) > 1:
+        indices = indices[: len(indices) // 2]
+    mistakes = [index for index in surest_mistakes(test, predicted, confidence) if index in indices][:SHOWN]
+    right = [index for index in indices if predicted[index] == test.labels[index]][:SHOWN]
+    return {
+        "packed": text,
+        "indices": indices,
+        "labels": test.labels[indices].tolist(),
+        "predicted": predicted[indices].tolist(),
+        "confidence": [round(float(value), 6) for value in confidence[indices]],
+        "shown": [*right, *mistakes],
+    }
+
+
+def carried(
+    settings: Params,
+    names: list[str],
+    test: prepared.Split,
+    probabilities: NDArray[np.float32],
+    table: Iterable[dict[str, Any]],
+    weights: Weights,
+    kernels: Weights,
+) -> dict[str, Any]:
+    """Return what the page computes with.
+
+    `probabilities` (n, classes) are those of the test images, `table` the network's layers, `kernels` those of
+    convolutions before and after training, by initial/<layer> and learnt/<layer>.
+    """
+    precision = precision_of(weights)
+    own = layers(table, settings.model, weights)
+    first = next((f"initial/{layer['name']}" for layer in own if layer["type"] == "Conv2D"), None)
+    return {
+        "size": test.images.shape[1:],
+        "classes": names,
+        "centred": is_centred(settings),
+        "activation": settings.model.activation,
+        "layers": [
+            layer | {"weights": {name: array(value, precision) for name, value in layer["weights"].items()}}
+            for layer in own
+        ],
+        "initial": array(kernels[first], np.float32) if first else None,
+        "edges": edge_bank().round(6).reshape(-1, 9).tolist(),
+        "random": {"low": -1.0, "high": 0.0, "count": settings.kernel_demo.kernels},
+        "images": told_images(test, probabilities),
+    }
+
+
+def precision_of(weights: Weights) -> type[np.floating]:
+    """Return how precisely the page holds weights, which is too large where even half of it is."""
+    return np.float32 if bytes_of(weights) <= LARGEST else np.float16
+
+
+def bytes_of(weights: Weights) -> int:
+    """Return how many bytes weights are, in single precision."""
+    return sum(value.nbytes for value in weights.values())
+
+
+def is_centred(settings: Params) -> bool:
+    """Tell whether each image of the data set was cut to its box, fitted and centred, as MNIST's authors did."""
+    return settings.fetch.dataset == "mnist"
+
+
+def said(settings: Params, names: list[str], size: tuple[int, ...], weights: Weights) -> dict[str, Any]:
+    """Return what the page says beside what it computes, of images (height, width)."""
+    return {
+        "settings": params.shown(settings),
+        "model": settings.model,
+        "classes": names,
+        "size": size,
+        "box": int(min(size) * 20 / 28 + 0.5),
+        "what": "a digit" if is_centred(settings) else "an image",
+        "centred": is_centred(settings),
+        "bytes": bytes_of(weights),
+        "largest": 2 * LARGEST,
+        "half": precision_of(weights) is np.float16,
+    }
+
+
+def main() -> None:
+    """Write report/playground.html."""
+    with stage("playground") as run:
+        weights, kernels = (dict(np.load(path)) for path in (paths.WEIGHTS, paths.TRAINED_KERNELS))
+        test, names = prepared.load("test"), prepared.class_names()
+        content = said(run.params, names, test.images.shape[1:], weights) | {
+            "metrics": files.read_json(paths.metrics("evaluate")),
+            "parameters": files.read_json(paths.metrics("train"))["parameters"],
+            "key": hashlib.md5(paths.WEIGHTS.read_bytes(), usedforsecurity=False).hexdigest(),
+        }
+        data = None
+        if content["bytes"] <= content["largest"]:
+            probabilities, table = np.load(paths.PREDICTIONS)["probabilities"], files.read_json(paths.LAYERS)["layers"]
+            data = carried(run.params, names, test, probabilities, table, weights, kernels)
+        files.write_text(paths.PLAYGROUND, render_playground(content, data))
+
+
+if __name__ == "__main__":
+    main()
