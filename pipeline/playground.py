@@ -19,6 +19,7 @@ Weights = dict[str, NDArray[np.float32]]
 LARGEST = 5_500_000  # bytes of weights: as text they are a third longer, and the page stays below 8 MB
 IMAGES = 300_000  # bytes of test images, packed, at most
 FIRST, MISTAKES, SHOWN = 500, 60, 12  # test images that the page holds, mistakes beside them, and of each those shown
+SHAPING = ("fetch.dataset", "prepare", "model", "train")  # the settings that made the network
 LEFT_OUT = {"Rescaling", "Reshape", "Dropout", "RandomRotation", "RandomTranslation"}  # they do nothing to an answer
 
 
@@ -127,7 +128,7 @@ def is_centred(settings: Params) -> bool:
 def said(settings: Params, names: list[str], size: tuple[int, ...], weights: Weights) -> dict[str, Any]:
     """Return what the page says beside what it computes, of images (height, width)."""
     return {
-        "settings": params.shown(settings),
+        "settings": params.chosen(params.shown(settings), SHAPING),
         "model": settings.model,
         "classes": names,
         "size": size,

@@ -147,7 +147,7 @@ def test_no_two_stages_write_the_same_file_and_every_file_read_is_written_by_one
 
 
 def test_dvc_yaml_reads_like_a_table_of_contents() -> None:
-    assert len((PROJECT / "dvc.yaml").read_text().splitlines()) < 160
+    assert len((PROJECT / "dvc.yaml").read_text().splitlines()) < 170
 
 
 def test_the_first_file_of_a_folder_holds_a_sentence_and_no_code() -> None:
@@ -170,6 +170,7 @@ LOADED: dict[str, set[str]] = {
     "robustness": {"keras", "matplotlib", "pandas", "scipy.ndimage", "tensorflow"},
     "visualise": {"matplotlib", "pandas", "scipy.ndimage"},
     "report": {"jinja2", "pandas"},
+    "playground": {"jinja2"},
     "publish": {"mlflow", "pandas"},
 }
 

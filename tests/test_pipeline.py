@@ -330,7 +330,16 @@ def test_a_network_without_a_convolution_goes_through_the_whole_pipeline_and_tak
 ) -> None:
     clone = copy_of(finished, tmp_path / "convscope")
     clone.set(model__filters=[], model__dense=[16], model__freeze_kernels=True, visualise__filter=99)
-    assert clone.repro() == ["train", "evaluate", "error_analysis", "robustness", "visualise", "report", "publish"]
+    assert clone.repro() == [
+        "train",
+        "evaluate",
+        "error_analysis",
+        "robustness",
+        "visualise",
+        "report",
+        "playground",
+        "publish",
+    ]
     with (
         np.load(clone.folder / "models/kernels.npz") as kernels,
         np.load(clone.folder / "data/activations.npz") as maps,

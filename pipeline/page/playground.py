@@ -45,7 +45,8 @@ def render_playground(content: dict[str, Any], data: dict[str, Any] | None) -> s
         {**content, "script": script, "data": text, "policy": POLICY}, TEMPLATE.with_name("playground.html.jinja")
     )
     digests = {kind: _digest(page, kind) for kind in ("script", "style")}
-    policy = f"default-src 'none'; script-src {digests['script']}; style-src {digests['style']}; base-uri 'none'; form-action 'none'"
+    allowed = f"script-src {digests['script']}; style-src {digests['style']}"
+    policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
     return page.replace(POLICY, policy, 1)
 
 

@@ -3,6 +3,7 @@
 
 const SIDE = 280; // canvas pixels, about
 const BOX = 20 / 28; // of the network's image, the part that a digit fills
+const SLACK = 1e-9; // of a grey, so that the order in which numbers were added does not round a half
 
 function cellOf([height, width]) {
   return Math.max(1, Math.floor(SIDE / Math.max(height, width)));
@@ -23,11 +24,10 @@ function path(points) {
   return line;
 }
 
-// Put a stroke on a canvas of ink (height, width), 0 to 255.
-function paint(ink, [height, width], { erase, radius, points }) {
-  const line = path(points);
-  for (let i = Math.min(1, line.length - 1); i < line.length; i++) {
-    const [ax, ay] = line[Math.max(0, i - 1)], [bx, by] = line[i];
+// Put a stroke on a canvas of ink (height, width), 0 to 255: all of its line, or the segments from one to another.
+function paint(ink, [height, width], { erase, radius, points }, line = path(points), first = 0, last = line.length - 1) {
+  for (let i = first; i < Math.max(last, line.length === 1 ? 1 : 0); i++) {
+    const [ax, ay] = line[i], [bx, by] = line[i + 1] || line[i];
     const dx = bx - ax, dy = by - ay, length = dx * dx + dy * dy, reach = radius + 1;
     const top = Math.max(0, Math.floor(Math.min(ay, by) - reach)), bottom = Math.min(height - 1, Math.ceil(Math.max(ay, by) + reach));
     const left = Math.max(0, Math.floor(Math.min(ax, bx) - reach)), right = Math.min(width - 1, Math.ceil(Math.max(ax, bx) + reach));
@@ -62,7 +62,7 @@ function averaged(greys, width, part, [newHeight, newWidth]) {
       const start = (part.top + firstRow + r) * width + part.left + firstColumn;
       for (let c = 0; c < across.length; c++) sum += weight * across[c] * greys[start + c];
     });
-    result[i * newWidth + j] = Math.floor(sum / area + 0.5);
+    result[i * newWidth + j] = Math.floor(sum / area + 0.5 + SLACK);
   }));
   return result;
 }

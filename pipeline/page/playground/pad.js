@@ -1,7 +1,9 @@
 // Pen and eraser: by mouse, finger, pen or keyboard.
 
 const NEAREST = 2; // canvas pixels between the points of a stroke
-let erasing = false, drawing = null, before = null; // a stroke under way, and the ink before it
+const LARGEST = 2048; // pixels of a photo's longer side, beyond which the browser reduces it first
+let erasing = false, drawing = null; // a stroke under way
+let under = null, settled = 0; // the ink below it with those of its segments, so many, that further points leave alone
 const cursor = { x: Math.round(CANVAS[1] / 2), y: Math.round(CANVAS[0] / 2), isDown: false };
 
 function radius() {
@@ -10,7 +12,8 @@ function radius() {
 
 function begin(x, y) {
   remember();
-  before = canvasInk();
+  under = canvasInk();
+  settled = 0;
   drawing = { erase: erasing, radius: Math.round(radius()), points: [[x, y]] };
   state.strokes = [...state.strokes, drawing];
   changed();
@@ -23,7 +26,7 @@ function goOn(x, y) {
 }
 
 function end() {
-  drawing = before = null;
+  drawing = under = null;
   changed();
   said();
 }
@@ -106,11 +109,15 @@ function showCursor() {
   mark.style.top = `${100 * cursor.y / CANVAS[0]}%`;
 }
 
-// A stroke under way is painted over the ink before it, so that a long drawing costs no more than a short one.
+// Of a stroke under way only what is new is painted, so that a long one costs no more than a short one.
 function currentInk() {
   if (!drawing) return canvasInk();
-  const ink = before.slice();
-  paint(ink, CANVAS, drawing);
+  const line = path(drawing.points), changing = 4; // segments of the last curve
+  const last = Math.max(settled, line.length - 1 - changing);
+  paint(under, CANVAS, drawing, line, settled, last);
+  settled = last;
+  const ink = under.slice();
+  paint(ink, CANVAS, drawing, line, settled);
   return ink;
 }
 
@@ -120,7 +127,7 @@ async function takePicture(file) {
     const bitmap = await createImageBitmap(file).catch(() => {
       throw new Error(`${file.name || "What came"} is no picture that this browser reads: PNG, JPEG, WebP, GIF or BMP.`);
     });
-    const factor = Math.min(1, 4096 / Math.max(bitmap.width, bitmap.height));
+    const factor = Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
     const size = [bitmap.height, bitmap.width].map(length => Math.max(1, Math.round(length * factor)));
     const canvas = element("canvas", { width: size[1], height: size[0] }), context = canvas.getContext("2d");
     context.drawImage(bitmap, 0, 0, size[1], size[0]);

@@ -8,14 +8,14 @@ function greyed(pixels) {
   const greys = new Float64Array(pixels.length / 4);
   let seen = 0, total = 0;
   for (let at = 0; at < greys.length; at++) {
-    const [red, green, blue, opacity] = pixels.subarray(4 * at, 4 * at + 4);
-    greys[at] = (red * 19595 + green * 38470 + blue * 7471 + 32768) >> 16; // ITU-R 601
+    const place = 4 * at, opacity = pixels[place + 3];
+    greys[at] = (pixels[place] * 19595 + pixels[place + 1] * 38470 + pixels[place + 2] * 7471 + 32768) >> 16; // ITU-R 601
     seen += opacity, total += opacity * greys[at];
   }
   const behind = total < 128 * seen ? 255 : 0;
   return Uint8Array.from(greys, (grey, at) => {
-    const opacity = pixels[4 * at + 3] / 255;
-    return Math.floor(grey * opacity + behind * (1 - opacity) + 0.5);
+    const opacity = pixels[4 * at + 3];
+    return Math.floor((grey * opacity + behind * (255 - opacity)) / 255 + 0.5);
   });
 }
 
@@ -55,31 +55,35 @@ function otsu(greys) {
   const counts = new Float64Array(256);
   greys.forEach(grey => counts[grey]++);
   const all = counts.reduce((sum, count, grey) => sum + grey * count, 0);
-  let best = 0, widest = -1, below = 0, sum = 0;
-  for (let threshold = 0; threshold < 255; threshold++) {
+  let best = 0, widest = 0, below = 0, sum = 0;
+  for (let threshold = 0; threshold < 256; threshold++) {
     below += counts[threshold], sum += threshold * counts[threshold];
-    const above = greys.length - below;
-    if (!below || !above) continue;
-    const between = below * above * (sum / below - (all - sum) / above) ** 2;
+    const above = greys.length - below, apart = sum * above - (all - sum) * below;
+    const between = below && above ? apart * apart / (below * above) : 0;
     if (between > widest) [widest, best] = [between, threshold];
   }
   return best;
 }
 
+function checkContrast(found) {
+  if (found < FAINTEST) throw new Error(`The picture holds no digit: its ink differs from its background by only ${found} of 255.`);
+}
+
 // Ink and its size from a picture's pixels, and what was done; throws an error that says why a picture holds nothing.
 function inkOf(pixels, size, networkSize) {
-  let greys = greyed(pixels), done = [];
-  const isLight = borderMedian(greys, size) > 127;
-  const turned = grey => (isLight ? 255 - grey : grey);
-  if (isLight) done.push("inverted");
-  if (size[0] === networkSize[0] && size[1] === networkSize[1]) return { ink: greys.map(turned), size, done };
+  const greys = greyed(pixels), isReady = size[0] === networkSize[0] && size[1] === networkSize[1];
   const factor = Math.min(1, SIDE / Math.max(...size));
-  const smaller = size.map(length => Math.max(1, Math.floor(length * factor + 0.5)));
-  greys = averaged(greys, size[1], { top: 0, left: 0, height: size[0], width: size[1] }, smaller).map(turned);
-  const background = opened(greys, smaller);
-  const ink = greys.map((grey, at) => grey - background[at]);
+  const smaller = isReady ? size : size.map(length => Math.max(1, Math.floor(length * factor + 0.5)));
+  const reduced = averaged(greys, size[1], { top: 0, left: 0, height: size[0], width: size[1] }, smaller);
+  const isLight = borderMedian(reduced, smaller) > 127, bright = reduced.map(grey => (isLight ? 255 - grey : grey));
+  const done = isLight ? ["inverted"] : [];
+  if (isReady) {
+    checkContrast(Math.max(...bright) - Math.min(...bright));
+    return { ink: bright, size, done };
+  }
+  const background = opened(bright, smaller), ink = bright.map((grey, at) => grey - background[at]);
   const contrast = ink.reduce((most, grey) => Math.max(most, grey), 0);
-  if (contrast < FAINTEST) throw new Error(`The picture holds no digit: its greys differ by only ${contrast} of 255.`);
+  checkContrast(contrast);
   const stretched = ink.map(grey => Math.floor(grey * 255 / contrast + 0.5)), threshold = otsu(stretched);
   done.push("uneven light taken out", "what is fainter than the digit dropped");
   return { ink: stretched.map(grey => (grey > threshold ? grey : 0)), size: smaller, done };

@@ -2,7 +2,7 @@
 
 function table(rows, scale) {
   return element("table", { class: "numbers" }, element("tbody", {}, ...rows.map(row => element("tr", {}, ...row.map(value => {
-    const [red, green, blue] = colourOf(value, scale), cell = element("td", { text: number(value) });
+    const [red, green, blue] = COLOURS[shade(value, scale)], cell = element("td", { text: number(value) });
     cell.style.background = `rgb(${red} ${green} ${blue})`;
     cell.style.color = red + 2 * green + blue > 380 ? "#000" : "#fff";
     return cell;

@@ -9,8 +9,8 @@ const COLOURS = Array.from({ length: 511 }, (_, at) => {
   return value < 0 ? [third, second, first] : [first, second, third];
 });
 
-function colourOf(value, scale) {
-  return COLOURS[255 + Math.round(255 * Math.max(-1, Math.min(1, scale ? value / scale : 0)))];
+function shade(value, scale) {
+  return 255 + Math.round(255 * Math.max(-1, Math.min(1, scale ? value / scale : 0)));
 }
 
 function element(name, attributes = {}, ...children) {
@@ -24,19 +24,19 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
-// Draw an array (height, width) into a canvas, a pixel a value; `paintOf` says red, green and blue of a value.
-function draw(canvas, values, [height, width], paintOf) {
+// Draw an array (height, width) into a canvas, a pixel a value; `packed` makes of a value the four bytes of its pixel.
+function draw(canvas, values, [height, width], packed) {
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d"), image = context.createImageData(width, height);
-  for (let at = 0; at < height * width; at++) {
-    const [red, green, blue] = paintOf(values[at]);
-    image.data.set([red, green, blue, 255], 4 * at);
-  }
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let at = 0; at < pixels.length; at++) pixels[at] = packed(values[at]);
   context.putImageData(image, 0, 0);
 }
 
-const drawGrey = (canvas, values, size) => draw(canvas, values, size, grey => [grey, grey, grey]);
-const drawSigned = (canvas, values, size, scale) => draw(canvas, values, size, value => colourOf(value, scale));
+const pack = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+const PACKED = COLOURS.map(pack);
+const drawGrey = (canvas, values, size) => draw(canvas, values, size, grey => (255 << 24) | (grey * 0x010101));
+const drawSigned = (canvas, values, size, scale) => draw(canvas, values, size, value => PACKED[shade(value, scale)]);
 
 // One of the maps of an array (height, width, filters), and the value farthest from zero in an array.
 function mapOf(values, [height, width, filters], filter) {
