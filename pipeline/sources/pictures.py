@@ -4,6 +4,7 @@ import io
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -48,8 +49,18 @@ def by_part(members: Contents) -> dict[tuple[str, str], dict[str, list[str]]]:
 def read_picture(path: str, content: bytes, scale: float | None, grey: bool, size: Size | None = None) -> Image.Image:
     """Return one picture in grey, 8 bits, upright, its values from 0 to `scale` brought to 0 to 255.
 
+    Raises UserError as `upright` does, and where it is in colour without `grey`.
+    """
+    with upright(path, content, size) as picture:
+        return in_grey(picture, scale, grey)
+
+
+@contextmanager
+def upright(path: str, content: bytes, size: Size | None = None) -> Iterator[Image.Image]:
+    """Open one picture as the camera was held.
+
     A JPEG much larger than the size that is wanted is decoded at a half of its own, a quarter or an eighth. Raises
-    UserError where it is none, too large, or in colour without `grey`.
+    UserError, naming the path, where it is none or too large, and where what is done with it fails.
     """
     try:
         # of damaged comments Pillow only warns; of a size it is asked below
@@ -59,8 +70,8 @@ def read_picture(path: str, content: bytes, scale: float | None, grey: bool, siz
             if opened.width * opened.height > LARGEST:
                 cure = ", or more of a JPEG with fetch.size" if opened.format == "JPEG" and not size else ""
                 raise UserError(f"{opened.width}x{opened.height} pixels; allowed are {LARGEST:,} in all{cure}")
-            ImageOps.exif_transpose(opened, in_place=True)  # as the camera was held
-            return _grey(opened, scale, grey)
+            ImageOps.exif_transpose(opened, in_place=True)
+            yield opened
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except UnidentifiedImageError:  # whose message is an address in memory
@@ -69,8 +80,8 @@ def read_picture(path: str, content: bytes, scale: float | None, grey: bool, siz
         raise UserError(f"{path} is not readable as a picture: {brief(error)}") from None
 
 
-def _grey(picture: Image.Image, scale: float | None, grey: bool) -> Image.Image:
-    """Return a picture in grey, 8 bits."""
+def in_grey(picture: Image.Image, scale: float | None, grey: bool) -> Image.Image:
+    """Return a picture in grey, 8 bits. Raises UserError where it is in colour without `grey`."""
     if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits: the high byte
         deep = np.clip(np.asarray(picture), 0, 65535).astype(np.uint16)
         return Image.fromarray(_scaled(deep, scale) if scale else (deep >> 8).astype(np.uint8))
