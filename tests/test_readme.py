@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.browser import needs_browser, opened
 from support.clones import ARTICLE_YAML, PROJECT, SETTINGS, Clone
 from support.machine import described
+from support.playgrounds import answers_as_the_pipeline_did
 
 from pipeline.config import params
 from pipeline.data import files
@@ -114,3 +116,11 @@ def test_every_file_that_the_readme_links_to_exists() -> None:
 def test_every_make_target_that_the_readme_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*##", (PROJECT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z-]+)`", README)) <= targets
+
+
+@needs_browser
+@pytest.mark.slow
+def test_the_page_to_draw_on_answers_to_500_test_images_and_more_mistakes_as_the_pipeline_did(baseline: Clone) -> None:
+    with opened("about:blank", offline=True) as page:
+        assert answers_as_the_pipeline_did(page, baseline.folder) > 500
+    assert (baseline.folder / "report/playground.html").stat().st_size < 1_000_000

@@ -44,12 +44,14 @@ def render_playground(content: dict[str, Any], data: dict[str, Any] | None) -> s
     page = render(
         {**content, "script": script, "data": text, "policy": POLICY}, TEMPLATE.with_name("playground.html.jinja")
     )
-    digests = {kind: _digest(page, kind) for kind in ("script", "style")}
-    allowed = f"script-src {digests['script']}; style-src {digests['style']}"
-    policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+    own = f"{_allowed(page, 'script')}; {_allowed(page, 'style')}"
+    policy = f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
     return page.replace(POLICY, policy, 1)
 
 
-def _digest(page: str, element: str) -> str:
-    content = re.findall(rf"<{element}>(.*?)</{element}>", page, re.DOTALL)[-1]
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+def _allowed(page: str, element: str) -> str:
+    """Return the part of the policy that allows the scripts or styles which stand in a page."""
+    contents = re.findall(rf"<{element}>(.*?)</{element}>", page, re.DOTALL)
+    digests = (hashlib.sha256(content.encode()).digest() for content in contents)
+    sources = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    return f"{element}-src {' '.join(sources) or "'none'"}"

@@ -45,7 +45,9 @@ def read_grey(path: str, content: bytes) -> Grey:
         if not picture.has_transparency_data:
             return np.asarray(in_grey(picture, None, grey=True), np.uint8)
         coloured = picture.convert("RGBA")
-        return filled(*(np.asarray(part, np.uint8) for part in (coloured.convert("RGB").convert("L"), _alpha(coloured))))
+        return filled(
+            *(np.asarray(part, np.uint8) for part in (coloured.convert("RGB").convert("L"), _alpha(coloured)))
+        )
 
 
 def _alpha(picture: Image.Image) -> Image.Image:
