@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import params, paths
+from pipeline.config import paths
 from pipeline.config.sections import Model, Params
 from pipeline.data import files, prepared
 from pipeline.network.kernels import edge_bank
@@ -19,7 +20,7 @@ Weights = dict[str, NDArray[np.float32]]
 LARGEST = 5_500_000  # bytes of weights: as text they are a third longer, and the page stays below 8 MB
 IMAGES = 300_000  # bytes of test images, packed, at most
 FIRST, MISTAKES, SHOWN = 500, 60, 12  # test images that the page holds, mistakes beside them, and of each those shown
-SHAPING = ("fetch.dataset", "prepare", "model", "train")  # the settings that made the network
+SHAPING = ("prepare", "model", "train")  # the sections whose settings made the network
 LEFT_OUT = {"Rescaling", "Reshape", "Dropout", "RandomRotation", "RandomTranslation"}  # they do nothing to an answer
 
 
@@ -128,7 +129,13 @@ def is_centred(settings: Params) -> bool:
 def said(settings: Params, names: list[str], size: tuple[int, ...], weights: Weights) -> dict[str, Any]:
     """Return what the page says beside what it computes, of images (height, width)."""
     return {
-        "settings": params.chosen(params.shown(settings), SHAPING),
+        "settings": {"fetch.dataset": Path(settings.fetch.dataset).name}  # and not in whose home it lies
+        | {
+            f"{name}.{key}": list(value) if isinstance(value := getattr(section, key), tuple) else value
+            for name in SHAPING
+            for section in [getattr(settings, name)]
+            for key in type(section).model_fields
+        },
         "model": settings.model,
         "classes": names,
         "size": size,

@@ -28,10 +28,16 @@ def main() -> None:
             for folder in run.inputs
             if folder.parent == paths.FIGURES
         }
+        # of data of one's own the name, and not in whose home they lie
+        places = {
+            f"fetch.{key}": Path(place).name
+            for key in ("dataset", "source")
+            if (place := getattr(run.params.fetch, key))
+        }
         page = render(
             {
                 "settings": run.params,
-                "all_settings": params.shown(run.params),
+                "all_settings": params.flat(run.params) | places,
                 "metrics": metrics,
                 "figures": figures,
                 "history": pd.read_csv(paths.HISTORY).to_dict("records"),

@@ -68,14 +68,6 @@ def flat(settings: BaseModel, names: Sequence[str] | None = None) -> dict[str, A
     return leaves if names is None else chosen(leaves, names)
 
 
-def shown(settings: Params) -> dict[str, Any]:
-    """Return all settings as a page shows them: of data of one's own the name, and not in whose home they lie."""
-    places = {
-        f"fetch.{key}": Path(place).name for key in ("dataset", "source") if (place := getattr(settings.fetch, key))
-    }
-    return flat(settings) | places
-
-
 def chosen(leaves: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return the settings of the named sections, and those that are named themselves."""
     return {key: value for key, value in leaves.items() if key in names or key.split(".")[0] in names}

@@ -54,4 +54,4 @@ def _allowed(page: str, element: str) -> str:
     contents = re.findall(rf"<{element}>(.*?)</{element}>", page, re.DOTALL)
     digests = (hashlib.sha256(content.encode()).digest() for content in contents)
     sources = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
-    return f"{element}-src {' '.join(sources) or "'none'"}"
+    return " ".join([f"{element}-src", *(sources or ["'none'"])])
