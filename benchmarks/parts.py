@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from benchmarks.clones import PEERS, PROJECT, change, clone
+from benchmarks.drawing import drawing
 from benchmarks.pairs import Cost, alternate, compared, ratio, run, spread
 from benchmarks.serving import serving
 from benchmarks.studies import studies
@@ -183,4 +184,5 @@ def _measured_by_peers(
 PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "cold": cold, "idle": idle, "throughput": throughput, "accuracy": accuracy, "growth": growth,
     "experiments": experiments, "studies": studies, "serving": serving,
+    "drawing": drawing,
 }  # fmt: skip

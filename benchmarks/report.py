@@ -232,7 +232,22 @@ def serving(part: dict[str, Any]) -> str:
     )
 
 
+def drawing(part: dict[str, Any]) -> str:
+    """Return what a movement of the pen costs on the page to draw on."""
+    return "\n".join(
+        [
+            "## Drawing\n",
+            f"While a stroke of {part['points']} points is drawn on `report/playground.html`, {part['bytes'] / 1e3:,.0f} kB, in "
+            f"{part['browser']} without a GPU, everything on the page is computed and drawn anew in "
+            f"{shown(part['median'], 1)} milliseconds (the median of a stroke), and in {shown(part['percentile_95'], 1)} at "
+            "its 95th percentile. A screen shows a frame in 16.7.\n",
+            taken_on(part),
+        ]
+    )
+
+
 TABLES = {
     "cold": cold, "idle": idle, "throughput": throughput, "accuracy": accuracy, "growth": growth,
     "experiments": experiments, "studies": studies, "serving": serving,
+    "drawing": drawing,
 }  # fmt: skip

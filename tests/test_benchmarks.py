@@ -137,11 +137,23 @@ def test_the_table_of_the_served_model_says_what_was_measured():
     assert "| the published model | 0.2 (0.2 to 0.3) |  | 0 (0 to 0) |  |" in table
 
 
+def test_the_lines_on_drawing_say_what_was_measured():
+    slow = {"median": 30.5, "lowest": 20.0, "highest": 40.0}
+    told = report.drawing(
+        {
+            "machine": {"cores": 2, "cpu": "CPU", "memory_gib": 8},
+            **{"median": slow, "percentile_95": slow, "points": 7, "bytes": 500_000, "browser": "Chromium 1"},
+        }
+    )
+    assert "30.5 (20.0 to 40.0) milliseconds" in told
+    assert "500 kB, in Chromium 1" in told
+
+
 def test_an_unknown_part_is_refused_with_those_there_are():
     command = [sys.executable, "-m", "benchmarks", "warm"]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert (
-        "unknown part warm; allowed are cold, idle, throughput, accuracy, growth, experiments, studies, serving"
+        "unknown part warm; allowed are cold, idle, throughput, accuracy, growth, experiments, studies, serving, drawing"
         in result.stderr
     )

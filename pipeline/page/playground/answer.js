@@ -69,6 +69,6 @@ function showSteps(ink, made) {
 function stepNote({ box, part, size, top, left, mass }) {
   const lies = `${part.width} × ${part.height} pixels become ${size[1]} × ${size[0]}`;
   if (!mass) return `${lies}: nothing is left of it.`;
-  const off = [top + mass[0] - SIZE[0] / 2, left + mass[1] - SIZE[1] / 2].map(value => number(Math.abs(value), 1));
-  return `${lies}; their centre of mass lies ${off[1]} pixels beside and ${off[0]} above or below the middle.`;
+  const off = Math.hypot(top + mass[0] - SIZE[0] / 2, left + mass[1] - SIZE[1] / 2);
+  return `${lies}; their centre of mass lies ${number(off, 1)} pixels from the middle.`;
 }

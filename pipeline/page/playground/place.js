@@ -1,10 +1,15 @@
 // One place of one map, number by number: patch times kernel, bias, activation, pooling.
 
+// Of a colour, 0 to 1, as the Web Content Accessibility Guidelines have it, nearly.
+function luminance(colour) {
+  return colour.reduce((sum, part, at) => sum + [0.2126, 0.7152, 0.0722][at] * (part / 255) ** 2.2, 0);
+}
+
 function table(rows, scale) {
   return element("table", { class: "numbers" }, element("tbody", {}, ...rows.map(row => element("tr", {}, ...row.map(value => {
     const [red, green, blue] = COLOURS[shade(value, scale)], cell = element("td", { text: number(value) });
     cell.style.background = `rgb(${red} ${green} ${blue})`;
-    cell.style.color = red + 2 * green + blue > 380 ? "#000" : "#fff";
+    cell.style.color = luminance([red, green, blue]) > 0.18 ? "#000" : "#fff"; // where both contrast as much
     return cell;
   })))));
 }
