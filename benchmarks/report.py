@@ -237,10 +237,10 @@ def drawing(part: dict[str, Any]) -> str:
     return "\n".join(
         [
             "## Drawing\n",
-            f"While a stroke of {part['points']} points is drawn on `report/playground.html`, {part['bytes'] / 1e3:,.0f} kB, in "
-            f"{part['browser']} without a GPU, everything on the page is computed and drawn anew in "
-            f"{shown(part['median'], 1)} milliseconds (the median of a stroke), and in {shown(part['percentile_95'], 1)} at "
-            "its 95th percentile. A screen shows a frame in 16.7.\n",
+            f"While a stroke of {part['points']} points is drawn on `report/playground.html`, "
+            f"{part['bytes'] / 1e3:,.0f} kB, in {part['browser']} without a GPU, everything on the page is computed and "
+            f"drawn anew in {shown(part['median'], 1)} milliseconds (the median of a stroke), and in "
+            f"{shown(part['percentile_95'], 1)} at its 95th percentile. A screen shows a frame in 16.7.\n",
             taken_on(part),
         ]
     )

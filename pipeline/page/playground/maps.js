@@ -159,16 +159,17 @@ function showMaps(steps) {
   if (shown.filter === null) lookAtBrightest(found);
   shown.y = Math.min(height - 1, Math.max(0, shown.y));
   shown.x = Math.min(width - 1, Math.max(0, shown.x));
+  const maps = mapsOf(found.maps, found.size), pooledMaps = found.pooled && mapsOf(found.pooled.values, found.pooled.shape);
   const scale = farthest(found.maps), kernelScale = farthest(found.kernel.values), off = state.silent[found.name] || [];
   tiles.forEach(({ box, kernel, map, pool, button }, filter) => {
-    drawSigned(map, mapOf(found.maps, found.size, filter), [height, width], scale);
+    drawSigned(map, maps[filter], [height, width], scale);
     drawSigned(kernel, strongest(found.kernel, filter).numbers, found.kernel.shape, kernelScale);
     pool.hidden = !found.pooled;
-    if (found.pooled) drawSigned(pool, mapOf(found.pooled.values, found.pooled.shape, filter), found.pooled.shape, scale);
+    if (found.pooled) drawSigned(pool, pooledMaps[filter], found.pooled.shape, scale);
     const isOff = off.includes(filter);
     box.classList.toggle("silent", isOff);
     box.classList.toggle("looked", filter === shown.filter);
-    map.setAttribute("aria-label", `Map of filter ${filter}${isOff ? ", silenced" : ""}: at most ${number(farthest(mapOf(found.maps, found.size, filter)))}`);
+    if (!drawing) map.setAttribute("aria-label", `Map of filter ${filter}${isOff ? ", silenced" : ""}: at most ${number(farthest(maps[filter]))}`);
     if (isLearnt) button.setAttribute("aria-pressed", String(isOff));
   });
   $("map-scale").textContent = `One scale for all maps: from 0, black, to ${number(scale)}, the brightest; orange above zero, blue below. For the kernels to ${number(kernelScale)}.`;

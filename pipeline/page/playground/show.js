@@ -24,13 +24,19 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+const HELD = new WeakMap(); // of each canvas the pixels that are drawn into it, which take long to make
+
 // Draw an array (height, width) into a canvas, a pixel a value; `packed` makes of a value the four bytes of its pixel.
 function draw(canvas, values, [height, width], packed) {
-  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
-  const pixels = new Uint32Array(image.data.buffer);
-  for (let at = 0; at < pixels.length; at++) pixels[at] = packed(values[at]);
-  context.putImageData(image, 0, 0);
+  let held = HELD.get(canvas);
+  if (!held || canvas.width !== width || canvas.height !== height) {
+    [canvas.width, canvas.height] = [width, height];
+    const context = canvas.getContext("2d"), image = context.createImageData(width, height);
+    held = { context, image, pixels: new Uint32Array(image.data.buffer) };
+    HELD.set(canvas, held);
+  }
+  for (let at = 0; at < held.pixels.length; at++) held.pixels[at] = packed(values[at]);
+  held.context.putImageData(held.image, 0, 0);
 }
 
 const pack = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
@@ -38,11 +44,16 @@ const PACKED = COLOURS.map(pack);
 const drawGrey = (canvas, values, size) => draw(canvas, values, size, grey => (255 << 24) | (grey * 0x010101));
 const drawSigned = (canvas, values, size, scale) => draw(canvas, values, size, value => PACKED[shade(value, scale)]);
 
-// One of the maps of an array (height, width, filters), and the value farthest from zero in an array.
-function mapOf(values, [height, width, filters], filter) {
-  return Float64Array.from({ length: height * width }, (_, at) => values[at * filters + filter]);
+// The maps of an array (height, width, filters), one by one.
+function mapsOf(values, [height, width, filters]) {
+  const size = height * width, sorted = new Float64Array(values.length);
+  for (let place = 0; place < size; place++) {
+    for (let filter = 0; filter < filters; filter++) sorted[filter * size + place] = values[place * filters + filter];
+  }
+  return Array.from({ length: filters }, (_, filter) => sorted.subarray(filter * size, (filter + 1) * size));
 }
 
+// The value farthest from zero.
 function farthest(values) {
   let most = 0;
   for (const value of values) if (Math.abs(value) > most) most = Math.abs(value);
