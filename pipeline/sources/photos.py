@@ -119,7 +119,7 @@ def background(grey: Grey) -> Grey:
     return np.asarray(ndimage.maximum_filter(least, side, mode="nearest"), np.uint8)
 
 
-def stretched(values: NDArray[np.generic]) -> Grey:
+def stretched(values: NDArray[Any]) -> Grey:
     """Return values from 0 up with their maximum brought to 255, rounded half up after 1e-9 was added."""
     highest = float(values.max()) or 1
     return np.floor(values * 255.0 / highest + 0.5 + SLACK).astype(np.uint8)
