@@ -1,6 +1,6 @@
 # `make` rebuilds every number, table and figure; `make help` lists the rest.
 .DEFAULT_GOAL := repro
-.PHONY: help repro back experiments mend compare test test-unit test-long lint ui promote serve queue study bench lock clean
+.PHONY: help repro back experiments mend compare predict test test-unit test-long lint ui promote serve queue study bench lock clean
 PYTHON ?= python3
 JOBS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -37,6 +37,10 @@ back: .venv/complete ## go back to the committed settings and results, if DVC's 
 compare: .venv/complete ## compare two runs on a page: A=main B=workspace, each a revision, an experiment, an MLflow run or workspace
 	@echo "make compare: $(or $(A),HEAD) and $(or $(B),workspace), side by side"
 	@python -m pipeline.commands.compare '$(or $(A),HEAD)' '$(or $(B),workspace)'
+
+predict: .venv/complete ## ask the network what a picture shows, a photo of a digit too: PICTURE=seven.png
+	@echo "make predict: the present network's answer, in some seconds"
+	@PICTURE='$(subst ','\'',$(PICTURE))' && python -m pipeline.commands.predict $(if $(PICTURE),-- "$$PICTURE")
 
 mend: .venv/complete ## mend what a kill or a move left behind; make repro and make queue do it too
 	@echo "make mend: DVC's .dvc/tmp/rwlock, and the places of files in mlflow.db"

@@ -238,7 +238,7 @@ def drawing(part: dict[str, Any]) -> str:
         [
             "## Drawing\n",
             f"While a stroke of {part['points']} points is drawn on `report/playground.html`, "
-            f"{part['bytes'] / 1e3:,.0f} kB, in {part['browser']} without a GPU, everything on the page is computed and "
+            f"{part['bytes'] / 1e3:,.0f} kB, in {part['browser']} without a GPU, all of the page is computed and "
             f"drawn anew in {shown(part['median'], 1)} milliseconds (the median of a stroke), and in "
             f"{shown(part['percentile_95'], 1)} at its 95th percentile. A screen shows a frame in 16.7.\n",
             taken_on(part),

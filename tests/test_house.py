@@ -195,6 +195,7 @@ NAMED: dict[str, set[str]] = {
     "pipeline.network.backend": {"keras", "tensorflow"},
     "pipeline.network.served": {"keras", "mlflow", "pandas"},
     "pipeline.network.training": {"pandas"},
+    "pipeline.sources.photos": {"scipy"},
     "pipeline.sources.tables": {"pandas"},
     "pipeline.metrics.calibration": {"scipy"},
     "pipeline.metrics.corruptions": {"scipy"},
