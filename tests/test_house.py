@@ -201,6 +201,7 @@ NAMED: dict[str, set[str]] = {
     "pipeline.metrics.paired": {"scipy"},
     "pipeline.metrics.statistics": {"pandas"},
     "pipeline.metrics.kernel_types": {"pandas"},
+    "pipeline.metrics.kernel_worth": {"pandas"},
     "pipeline.figures.style": {"matplotlib"},
     "pipeline.figures.compare": {"matplotlib", "pandas"},
     "pipeline.figures.evidence": {"matplotlib"},

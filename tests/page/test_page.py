@@ -14,6 +14,7 @@ from typing import Any
 
 import jinja2
 import pytest
+from support.browser import needs_browser, opened
 from support.clones import PROJECT, SETTINGS
 
 from pipeline.config import params
@@ -31,6 +32,9 @@ FIGURES = {
     "visualise": [
         "curves",
         "kernels_convolution_1",
+        "kernels_convolution_1_before",
+        "kernels_random",
+        "kernels_edges",
         "activations_convolution_1",
         "filter",
         "edge_auroc",
@@ -161,6 +165,7 @@ def content(tmp_path) -> Content:
     for name in [
         *(name for names in FIGURES.values() for name in names),
         "kernels_convolution_2",
+        "kernels_convolution_2_before",
         "activations_convolution_2",
         "doubtful_train",
     ]:
@@ -428,8 +433,8 @@ def with_two_convolutions(content: Content) -> None:
     ]
     figures = content["figures"]["visualise"]
     folder = figures["curves"].parent
-    for kind in ("kernels", "activations"):
-        figures[f"{kind}_convolution_2"] = folder / f"{kind}_convolution_2.png"
+    for name in ("kernels_convolution_2", "kernels_convolution_2_before", "activations_convolution_2"):
+        figures[name] = folder / f"{name}.png"
 
 
 def without_convolutions(content: Content) -> None:
@@ -659,3 +664,17 @@ def test_the_page_blames_the_last_layers_for_what_a_shift_costs_only_where_it_co
     assert f"Moved by three pixels to the right, {100 * (0.9 - loss):.1f} % are right, 90.0 % where they were." in text
     assert ("has learnt each place for itself" in text) == said
     assert ["gaussian blur", "2", "50.0 %", "50.0 % to 50.0 %", "0.500", "0.500"] in rendered(content).rows
+
+
+@needs_browser
+def test_pictures_of_kernels_take_turns_from_the_keyboard_without_a_script_and_all_stand_in_print(content, tmp_path):
+    (tmp_path / "page.html").write_text(render(content))
+    kinds = ["learnt", "before training", "random", "edges"]
+    with opened((tmp_path / "page.html").as_uri(), java_script_enabled=False) as page:
+        panes = page.locator("#learnt .toggle").first.locator(".pane")
+        page.get_by_label("learnt", exact=True).focus()
+        for number in range(len(kinds)):
+            assert [panes.nth(place).is_visible() for place in range(4)] == [place == number for place in range(4)]
+            page.keyboard.press("ArrowRight")
+        page.emulate_media(media="print")
+        assert all(panes.nth(place).is_visible() for place in range(4))
