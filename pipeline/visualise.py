@@ -91,7 +91,7 @@ def draw_others(random: Array, folder: Path) -> None:
     heading = "Random kernels, each over its largest value"
     style.save(draw_kernels(over_largest(random), numbers, heading, 1.0), folder / "kernels_random.png")
     laplacian, *turned = over_largest(edge_bank())
-    names = [*(f"{name} {arrow}" for name in ("Sobel", "Prewitt") for arrow in TOWARDS), "Laplacian"]
+    names = [*(f"{name}\n{arrow}" for name in ("Sobel", "Prewitt") for arrow in TOWARDS), "Laplacian"]
     heading = "Kernels made for edges, each over its largest value"
     style.save(draw_kernels([*turned, laplacian], names, heading, 1.0), folder / "kernels_edges.png")
 

@@ -198,6 +198,7 @@ NAMED: dict[str, set[str]] = {
     "pipeline.metrics.calibration": {"scipy"},
     "pipeline.metrics.corruptions": {"scipy"},
     "pipeline.metrics.edges": {"scipy"},
+    "pipeline.metrics.movements": {"scipy"},
     "pipeline.metrics.paired": {"scipy"},
     "pipeline.metrics.statistics": {"pandas"},
     "pipeline.metrics.kernel_types": {"pandas"},

@@ -88,7 +88,7 @@ def test_an_arrow_points_to_the_bright_side_of_the_edge_that_its_kernel_answers_
         "→": (0, 1),
         "↘": (1, 1),
     }
-    assert turned == [f"{name} {arrow}" for name in ("Sobel", "Prewitt") for arrow in steps]
+    assert turned == [f"{name}\n{arrow}" for name in ("Sobel", "Prewitt") for arrow in steps]
     places = np.indices((3, 3)) - 1
     for title, image in zip(turned, panel.images, strict=False):
         slope = (places * image.get_array()).sum(axis=(1, 2))

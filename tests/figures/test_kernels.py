@@ -38,7 +38,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "three rows of kernels": lambda: draw_random(13, measure=None),
     "edge": lambda: kernel_figures.draw_edge(IMAGE, LAPLACIAN, RESPONSE, 0.95),
     "edge without a measure": lambda: kernel_figures.draw_edge(IMAGE, LAPLACIAN, RESPONSE, None),
-    "edge kernels": lambda: kernel_figures.draw_kernels([LAPLACIAN] * 17, ["Prewitt ↓"] * 17, "edges", 4),
+    "edge kernels": lambda: kernel_figures.draw_kernels([LAPLACIAN] * 17, ["Prewitt\n↓"] * 17, "edges", 4),
     "pooling": lambda: draw_pooling(RESPONSE),
     "pooling of the largest numbers": lambda: draw_pooling(np.where(IMAGE >= 128, -1020.0, 1020.0)),
 }
