@@ -123,7 +123,7 @@ def main() -> None:
             [corrupted(images[:1], name, strength, settings.seed)[0] for strength in range(STRENGTHS + 1)]
             for name in settings.corruptions
         ]
-        names = style.short_names(prepared.class_names())
+        names = style.short_names(prepared.class_names(), longest=8)  # bold they fill a column
         samples = draw_samples(np.array(versions), settings.corruptions, predicted[..., 0], int(labels[0]), names)
         style.save(samples, folder / "samples.png")
         files.write_text(paths.ROBUSTNESS, results.to_csv(index=False))

@@ -29,7 +29,7 @@ def draw_curves(table: pd.DataFrame, means: pd.DataFrame) -> Figure:
     figure.suptitle("How often the network is right, and how sure it is")
     mean, *others = figure.subplots(rows, 2, sharex=True, sharey=True).flat
     _draw_curve(mean, "mean of all that follow" if len(curves) > 1 else "mean", means)
-    mean.legend(loc="lower left")
+    figure.legend(*mean.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     for axes, (name, curve) in zip(others, curves, strict=False):
         _draw_curve(axes, str(name).replace("_", " "), curve)
     for axes in others[len(curves) :]:
@@ -86,7 +86,7 @@ def draw_samples(
     high = across * height / width
     row = max(high + LINE + GAP, LOWEST)
     figure = Figure(figsize=(WIDTH, LINE + count * row + 0.35), dpi=DPI)
-    figure.suptitle(f"One image, a {names[label]}, as it changes, and the answers to it")
+    figure.suptitle(f"One image of class {names[label]}, and the answers to it as it changes")
     axes = figure.subplots()
     lefts = NAME + np.arange(strengths) * (across + GAP)
     for strength, left in enumerate(lefts):

@@ -146,7 +146,9 @@ def write_numbers(
     """Write each value (rows, columns) on its cell of an image, in white below `dark` and above `light`."""
     for (row, column), value in np.ndenumerate(values):
         colour = "black" if dark <= value <= light else "white"
-        axes.text(column, row, form.format(value), ha="center", va="center", color=colour)
+        text = form.format(value)
+        text = text.lstrip("-") if float(text) == 0 else text
+        axes.text(column, row, text, ha="center", va="center", color=colour)
 
 
 def encode(figure: Figure, form: Literal["png", "svg"]) -> bytes:

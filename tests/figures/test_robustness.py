@@ -51,7 +51,8 @@ def test_each_corruption_has_a_panel_of_its_own_in_the_order_of_the_table_after_
     expected = means(given)
     np.testing.assert_allclose([line.get_ydata() for line in first.lines], expected[["accuracy", "confidence"]].T)
     assert_band(first, expected)
-    assert [text.get_text() for text in first.get_legend().get_texts()] == ["accuracy", "mean confidence"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["accuracy", "mean confidence"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6])

@@ -176,7 +176,7 @@ DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classe
     "draw_curves": (curves, [1, 3, 10, 32]),
     "draw_example": (example, [3, 10, 15, 20, 100]),
     "draw_confidence": (confidence, [0, 1, 10_000]),
-    "draw_answers": (misclassified, [0, 1, 3, 10, 32]),
+    "draw_answers": (misclassified, [1, 3, 10, 32]),
     "draw_confusion": (confusion, [3, 10, 15, 20, 100]),
     "draw_kernels": (kernels, [1, 3, 10, 32, 128]),
     "draw_activations": (activations, [1, 3, 10, 32]),
