@@ -16,7 +16,8 @@ from support.networks import build, chosen
 from pipeline import robustness
 from pipeline.config import sections
 from pipeline.data import files
-from pipeline.metrics.corruptions import CORRUPTIONS, corrupted, shifted
+from pipeline.metrics.corruptions import CORRUPTIONS, corrupted
+from pipeline.metrics.movements import shifted
 from pipeline.metrics.scores import softmax
 from pipeline.metrics.statistics import wilson_interval
 from pipeline.network import fused, saving
@@ -131,6 +132,23 @@ def test_the_mean_is_that_of_the_tables_rows_above_strength_zero_and_lies_in_its
     assert found["robustness_mean"] == pytest.approx(table.loc[table["strength"] > 0, "accuracy"].mean())
     assert found["robustness_low"] <= found["robustness_mean"] + 1e-12
     assert found["robustness_mean"] <= found["robustness_high"] + 1e-12
+
+
+@given(rights, st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=30)
+def test_the_mean_of_each_strength_is_that_of_its_rows_in_the_interval_of_the_images_shares(
+    right: NDArray[np.bool_], seed: int
+):
+    confidences = np.random.default_rng(seed).uniform(0.1, 1, right.shape).astype(np.float32)
+    found = robustness.means(right, confidences).set_index("strength")
+    table = robustness.table(NAMES, right, confidences)
+    rows = table.groupby("strength")[["accuracy", "confidence"]].mean()
+    np.testing.assert_allclose(found[["accuracy", "confidence"]], rows, rtol=1e-6)
+    for strength in range(6):
+        shares = right[:, strength].mean(axis=0)
+        low, high = wilson_interval(float(shares.sum()), right.shape[2])
+        assert tuple(found.loc[strength, ["accuracy_low", "accuracy_high"]]) == (low, high)
+        assert low - 1e-12 <= found.loc[strength, "accuracy"] <= high + 1e-12
 
 
 @pytest.mark.slow

@@ -1,18 +1,26 @@
-"""The stage on the finished clone, the names of its arrays, and what it compares with what."""
+"""The stage on the finished clone, the names of its arrays, what it measures, and which kernels it draws."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from support.clones import Clone
+from support.drawings import mosaics_of, titles_of
 from support.synthetic import synthetic_digits
 
 from pipeline.data import files
+from pipeline.figures import style
 from pipeline.metrics.edges import edge_auroc
 from pipeline.metrics.kernel_types import NONE, kernel_types
-from pipeline.metrics.ridge import pooled_responses, ridge_answers
-from pipeline.metrics.statistics import wilson_interval
-from pipeline.network.kernels import as_convolution, as_pictures, random_kernels
-from pipeline.visualise import RIDGE_DRAWS, RIDGE_KERNELS, by_first_name, by_type, kernels_to_try, ridge_table
+from pipeline.network.kernels import LAPLACIAN, as_convolution, as_pictures, random_kernels
+from pipeline.visualise import (
+    Network,
+    by_first_name,
+    draw_network,
+    draw_others,
+    edge_measures,
+    edge_results,
+    training_results,
+)
 
 
 def test_arrays_of_two_names_are_found_by_the_first_and_then_the_second():
@@ -22,50 +30,69 @@ def test_arrays_of_two_names_are_found_by_the_first_and_then_the_second():
     assert found["learnt"]["a"] is arrays["learnt/a"]
 
 
-@pytest.mark.parametrize(("filters", "size"), [(4, 3), (4, 5), (100, 3), (4, 1), (4, 2)])
-def test_every_group_that_ridge_regression_tries_has_as_many_kernels(filters: int, size: int):
-    initial, learnt = np.random.default_rng(0).standard_normal((2, filters, size, size))
-    groups = kernels_to_try({"initial": list(initial), "learnt": list(learnt)}, seed=5)
-    assert {name: len(draws) for name, draws in groups.items()} == {
-        "pixels": 1, "raw_pixels": 1, "random": RIDGE_DRAWS, "edges": 1, "initial": 1, "learnt": 1,
-    }  # fmt: skip
-    counts = {len(kernels) for name, draws in groups.items() for kernels in draws if "pixels" not in name}
-    assert counts == {min(filters, RIDGE_KERNELS)}
-    assert {np.shape(kernels)[1:] for kernels in (*groups["random"], *groups["edges"])} == {(max(size, 3),) * 2}
-    np.testing.assert_array_equal(groups["learnt"][0], learnt[:RIDGE_KERNELS])
+def layers(kernels: np.ndarray) -> dict[str, np.ndarray]:
+    """Kernels (height, width, channels, filters) as those of a convolution."""
+    return {"convolution_1": kernels}
 
 
-def test_without_a_convolution_random_and_edge_kernels_are_tried_alone():
-    groups = kernels_to_try({}, seed=5)
-    assert list(groups) == ["pixels", "raw_pixels", "random", "edges"]
-    assert np.shape(groups["edges"]) == (1, RIDGE_KERNELS, 3, 3)
-
-
-def test_the_random_kernels_are_the_articles_anew_for_each_draw():
-    draws = kernels_to_try({}, seed=5)["random"]
-    np.testing.assert_array_equal(draws, [random_kernels(RIDGE_KERNELS, seed) for seed in (5, 6, 7)])
-
-
-def test_a_group_is_told_by_the_mean_of_its_draws_with_its_interval_and_their_range():
-    parts = [synthetic_digits(*made) for made in ((60, 0), (40, 1), (50, 2))]
-    draws = [list(random_kernels(2, seed)) for seed in range(3)]
-    table = ridge_table({"pixels": [[]], "random": draws}, parts, 10).set_index("kernels")
-    shares = [
-        ridge_answers(*((pooled_responses(part.images, kernels), part.labels) for part in parts), 10).mean()
-        for kernels in draws
-    ]
-    told = table.loc["random"]
-    assert tuple(told[["count", "features", "draws"]]) == (2, 72, 3)
-    assert tuple(told[["accuracy", "lowest", "highest"]]) == pytest.approx((np.mean(shares), min(shares), max(shares)))
-    assert tuple(told[["low", "high"]]) == pytest.approx(wilson_interval(50 * np.mean(shares), 50))
-    assert tuple(table.loc["pixels", ["count", "features", "draws"]]) == (0, 49, 1)
-
-
-def test_kernels_stand_by_type_those_like_none_last_and_the_most_similar_first():
-    table = pd.DataFrame(
-        {"type": [NONE, "ink", "edge", "ink", "line end"], "similarity": [0.99, 0.8, 0.7, 0.9, 0.6], "filter": range(5)}
+@pytest.fixture
+def network() -> Network:
+    """A network of one convolution whose second filter says nothing, and whose kernels doubled."""
+    kernels = np.random.default_rng(0).normal(size=(3, 3, 1, 4)).astype(np.float32)
+    maps = np.random.default_rng(1).random((8, 8, 4)).astype(np.float32)
+    maps[..., 1] = 0
+    return Network(
+        layers(kernels), layers(2 * kernels), {"convolution_1": {"convolution_1": maps}}, np.eye(10, dtype=np.uint8)
     )
-    assert list(by_type(table)["filter"]) == [2, 4, 3, 1, 0]
+
+
+def test_training_is_told_by_what_it_left_silent_and_by_how_far_it_moved_the_kernels(network: Network):
+    told = training_results(network, "convolution_1")
+    assert told == {"dead_filters": 1, "relative_weight_change": pytest.approx(1)}
+
+
+def test_edge_measures_leave_out_kernels_that_have_none():
+    paper = np.zeros((2, 9, 9), np.uint8)
+    assert edge_measures({"learnt": [LAPLACIAN], "none": []}, paper) == {"learnt": [], "none": []}
+    measured = edge_measures({"learnt": [LAPLACIAN]}, synthetic_digits(5, 0).images)
+    assert measured == {"learnt": [edge_auroc(LAPLACIAN, synthetic_digits(5, 0).images)]}
+    assert edge_results({"learnt": [], "initial": []}) == dict.fromkeys(edge_results(measured | {"initial": [0.5]}))
+
+
+def test_the_pictures_of_kernels_are_siblings_of_one_scale_before_and_after(network: Network, monkeypatch, tmp_path):
+    drawn = {}
+    monkeypatch.setattr(style, "save", lambda figure, path: drawn.update({path.name: figure}))
+    draw_network(network, 2, tmp_path)
+    draw_others(random_kernels(5, 0), tmp_path)
+    names = ["kernels_convolution_1", "kernels_convolution_1_before", "kernels_random", "kernels_edges"]
+    scales = [{image.get_clim() for image in mosaics_of(drawn[f"{name}.png"])[0].images} for name in names]
+    highest = 2 * float(np.abs(network.initial["convolution_1"]).max())
+    assert scales == [{(-highest, highest)}] * 2 + [{(-1.0, 1.0)}] * 2
+    assert drawn.keys() == {f"{name}.png" for name in [*names, "activations_convolution_1", "filter"]}
+
+
+def test_an_arrow_points_to_the_bright_side_of_the_edge_that_its_kernel_answers_to_most(monkeypatch, tmp_path):
+    drawn = {}
+    monkeypatch.setattr(style, "save", lambda figure, path: drawn.update({path.stem: figure}))
+    draw_others(random_kernels(1, 0), tmp_path)
+    (panel,) = mosaics_of(drawn["kernels_edges"])
+    *turned, last = titles_of(panel)
+    assert last == "Laplacian"
+    steps = {
+        "↓": (1, 0),
+        "↙": (1, -1),
+        "←": (0, -1),
+        "↖": (-1, -1),
+        "↑": (-1, 0),
+        "↗": (-1, 1),
+        "→": (0, 1),
+        "↘": (1, 1),
+    }
+    assert turned == [f"{name}\n{arrow}" for name in ("Sobel", "Prewitt") for arrow in steps]
+    places = np.indices((3, 3)) - 1
+    for title, image in zip(turned, panel.images, strict=False):
+        slope = (places * image.get_array()).sum(axis=(1, 2))
+        np.testing.assert_array_equal(np.sign(np.rint(slope)), steps[title[-1]])
 
 
 @pytest.mark.slow

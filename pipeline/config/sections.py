@@ -27,7 +27,8 @@ KernelInit = Literal[
     "article_random", "edges",
 ]  # fmt: skip
 Corruption = Literal[
-    "translate", "rotate", "scale", "gaussian_blur", "gaussian_noise", "contrast", "occlusion"
+    "translate", "rotate", "scale", "shear", "gaussian_blur", "glass_blur", "gaussian_noise", "shot_noise",
+    "impulse_noise", "contrast", "brightness", "stripe", "occlusion",
 ]  # fmt: skip
 
 

@@ -72,24 +72,14 @@ def draw_pooling(picture: Array, pooled: Array, corner: tuple[int, int]) -> Figu
     return figure
 
 
-def draw_kernels(after: Sequence[Array], before: Sequence[Array], demo: Mapping[str, Array]) -> Figure:
-    """Draw a layer's kernels after and before training on one scale around 0, and named kernels each on its own."""
-    highest = max(float(np.abs(kernel).max()) for kernel in [*after, *before])
-    numbers = [str(number) for number in range(len(after))]
-    groups = [
-        (f"learnt: the {len(after)} filters after training", numbers, after, highest),
-        ("before training, on the same scale", numbers, before, highest),
-    ]
-    if demo:
-        relative = [kernel / np.abs(kernel).max() for kernel in demo.values()]
-        groups.append(("the kernels of the demo, each over its largest value", list(demo), relative, 1.0))
-    columns = 16
-    heights = [style.mosaic_height(kernels, titles, columns) for _, titles, kernels, _ in groups]
-    figure, axes = style.canvas(len(groups), 1, sum(heights) + 0.4 * len(groups), height_ratios=heights)
-    for place, (heading, titles, kernels, scale) in zip(axes.flat, groups, strict=True):
-        place.set_title(heading, fontsize="large")
-        drawn = style.mosaic(place, kernels, titles, columns, cmap="RdBu_r", vmin=-scale, vmax=scale)
-        figure.colorbar(drawn, ax=place, pad=0.01, aspect=8 * -(-len(kernels) // columns))
+def draw_kernels(kernels: Sequence[Array], titles: Sequence[str], heading: str, highest: float) -> Figure:
+    """Draw kernels (height, width) in rows, each under its title, on one scale from -highest to highest."""
+    columns = 8
+    figure, ((axes,),) = _narrow_canvas(style.mosaic_height(kernels, titles, columns, INCHES) + 0.4)
+    figure.suptitle(heading)
+    scale = {"cmap": "RdBu_r", "vmin": -highest, "vmax": highest}
+    drawn = style.mosaic(axes, kernels, titles, columns, INCHES, **scale)
+    figure.colorbar(drawn, ax=axes, pad=0.02, aspect=8 * -(-len(kernels) // columns))
     return figure
 
 

@@ -18,23 +18,20 @@ from pipeline.figures.evidence import DPI, WIDTH
 NAME, GAP, LINE, LOWEST = 0.28, 0.06, 0.22, 1.0
 
 
-def draw_curves(table: pd.DataFrame) -> Figure:
+def draw_curves(table: pd.DataFrame, means: pd.DataFrame) -> Figure:
     """Draw accuracy with its interval, and confidence, over the strength: the mean first, then a panel a corruption.
 
-    The table has the columns corruption, strength, accuracy, accuracy_low, accuracy_high and confidence.
+    Both tables have the columns strength, accuracy, accuracy_low, accuracy_high and confidence, `table` corruption too.
     """
     curves = table.groupby("corruption", sort=False)
     rows = -(-(len(curves) + 1) // 2)
     figure = Figure(figsize=(WIDTH, 1.5 * rows + 0.6), dpi=DPI)
     figure.suptitle("How often the network is right, and how sure it is")
     mean, *others = figure.subplots(rows, 2, sharex=True, sharey=True).flat
-    means = table.groupby("strength", as_index=False)[["accuracy", "confidence"]].mean()
     _draw_curve(mean, "mean of all that follow" if len(curves) > 1 else "mean", means)
-    mean.legend(loc="lower left")
+    figure.legend(*mean.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     for axes, (name, curve) in zip(others, curves, strict=False):
         _draw_curve(axes, str(name).replace("_", " "), curve)
-        low, high = curve["accuracy_low"], curve["accuracy_high"]
-        axes.fill_between(curve["strength"], low, high, color=style.BLUE, alpha=0.3, linewidth=0)
     for axes in others[len(curves) :]:
         axes.set_axis_off()
         others[len(curves) - 2].tick_params(labelbottom=True)  # above the empty place
@@ -47,6 +44,8 @@ def draw_curves(table: pd.DataFrame) -> Figure:
 def _draw_curve(axes: Axes, title: str, curve: pd.DataFrame) -> None:
     axes.set_title(title)
     axes.grid(axis="y", color="0.9", linewidth=0.7)
+    low, high = curve["accuracy_low"], curve["accuracy_high"]
+    axes.fill_between(curve["strength"], low, high, color=style.BLUE, alpha=0.3, linewidth=0)
     axes.plot(curve["strength"], curve["accuracy"], "o-", color=style.BLUE, markersize=3, label="accuracy")
     axes.plot(curve["strength"], curve["confidence"], "--", color=style.ORANGE, linewidth=1.2, label="mean confidence")
 
@@ -87,7 +86,7 @@ def draw_samples(
     high = across * height / width
     row = max(high + LINE + GAP, LOWEST)
     figure = Figure(figsize=(WIDTH, LINE + count * row + 0.35), dpi=DPI)
-    figure.suptitle(f"One image, a {names[label]}, as it changes, and the answers to it")
+    figure.suptitle(f"One image of class {names[label]}, and the answers to it as it changes")
     axes = figure.subplots()
     lefts = NAME + np.arange(strengths) * (across + GAP)
     for strength, left in enumerate(lefts):

@@ -56,36 +56,43 @@ def show(axes: Axes, image: NDArray[Any], title: str = "", **options: Any) -> Ax
     return axes.imshow(image, **options)
 
 
-def mosaic_height(images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int) -> float:
-    """Return how high `mosaic` is, in inches, where it is as wide as the report's column."""
-    _, height, above = _cell(images, titles, columns)
+def mosaic_height(images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int, across: float = WIDTH) -> float:
+    """Return how high `mosaic` is, in inches, where it is so many inches across."""
+    _, height, above = _cell(images, titles, columns, across)
     return -(-len(images) // columns) * (above + height)
 
 
-def _cell(images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int) -> tuple[float, float, float]:
+def _cell(
+    images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int, across: float
+) -> tuple[float, float, float]:
     """Return the width and height of an image of a mosaic, and the height of the titles above it, in inches."""
-    width = 0.86 * WIDTH / columns
-    rows, across = images[0].shape
-    return width, width * rows / across, 0.1 + 0.15 * max(1 + title.count("\n") for title in titles)
+    width = 0.86 * across / columns
+    rows, length = images[0].shape
+    return width, width * rows / length, 0.1 + 0.15 * max(1 + title.count("\n") for title in titles)
 
 
 def mosaic(
-    axes: Axes, images: Sequence[NDArray[Any]], titles: Sequence[str], columns: int, **options: Any
+    axes: Axes,
+    images: Sequence[NDArray[Any]],
+    titles: Sequence[str],
+    columns: int,
+    across: float = WIDTH,
+    **options: Any,
 ) -> AxesImage:
     """Draw images (height, width) of one size in rows, each under its title, and return the last.
 
-    They share the axes, whose unit is the inch: axes of its own for each take ten times as long to draw.
+    They share the axes, so many inches across, whose unit is the inch: axes of its own for each take ten times as long
+    to draw.
     """
-    width, height, above = _cell(images, titles, columns)
+    width, height, above = _cell(images, titles, columns, across)
     for number, (image, title) in enumerate(zip(images, titles, strict=True)):
-        left = number % columns * WIDTH / columns
+        left = number % columns * across / columns
         top = number // columns * (above + height) + above
         drawn = axes.imshow(image, extent=(left, left + width, top + height, top), **options)
         axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=GREY, linewidth=0.4))
         axes.text(left + width / 2, top - 0.04, title, ha="center", va="bottom")
-    axes.set(
-        xlim=(-0.02, WIDTH - WIDTH / columns + width + 0.02), ylim=(mosaic_height(images, titles, columns) + 0.02, 0)
-    )
+    bottom = mosaic_height(images, titles, columns, across) + 0.02
+    axes.set(xlim=(-0.02, across - across / columns + width + 0.02), ylim=(bottom, 0))
     axes.set_axis_off()
     return drawn
 
@@ -139,7 +146,9 @@ def write_numbers(
     """Write each value (rows, columns) on its cell of an image, in white below `dark` and above `light`."""
     for (row, column), value in np.ndenumerate(values):
         colour = "black" if dark <= value <= light else "white"
-        axes.text(column, row, form.format(value), ha="center", va="center", color=colour)
+        text = form.format(value)
+        text = text.lstrip("-") if float(text) == 0 else text
+        axes.text(column, row, text, ha="center", va="center", color=colour)
 
 
 def encode(figure: Figure, form: Literal["png", "svg"]) -> bytes:

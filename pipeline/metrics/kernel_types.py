@@ -1,5 +1,6 @@
 """What kernels answer to: each is matched against a bank of textbook kernels, and only where it beats chance."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -90,7 +91,7 @@ def matches(table: pd.DataFrame, size: int) -> list[Array | None]:
     ]
 
 
-def kernel_types(kernels: list[NDArray[np.float32]]) -> pd.DataFrame:
+def kernel_types(kernels: Sequence[Array]) -> pd.DataFrame:
     """Return a row a kernel (height, width), square and of one size: filter, type, direction, sign, similarity.
 
     The similarity is the absolute cosine of the kernel and its best match, the sign that of the cosine: of an edge +
@@ -118,3 +119,22 @@ def kernel_types(kernels: list[NDArray[np.float32]]) -> pd.DataFrame:
             "similarity": similarity,
         }
     )
+
+
+def by_type(types: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `kernel_types` in the order of the types, those like none last, the most similar first."""
+    order = types["type"].map([*TYPES, NONE].index)
+    return types.assign(order=order).sort_values(["order", "similarity"], ascending=[True, False])
+
+
+def type_counts(
+    learnt: pd.DataFrame, initial: pd.DataFrame, random: pd.DataFrame, size: int | None
+) -> dict[str, float | None]:
+    """Return how many kernels are like a textbook kernel, from rows of `kernel_types`; None without a convolution."""
+    counts = learnt["type"].value_counts()
+    return {
+        **{f"{name.replace(' ', '_')}_filters": int(counts.get(name, 0)) if size else None for name in TYPES},
+        "least_similarity": least_similarity(size) if size else None,
+        "initial_matched_filters": int((initial["type"] != NONE).sum()) if size else None,
+        "random_ink_kernels": int((random["type"] == INK).sum()),
+    }

@@ -1,6 +1,7 @@
 """The page from its template: pictures inside it, numbers written out, nothing fetched from anywhere."""
 
 import base64
+import json
 import struct
 from pathlib import Path
 from typing import Any, Literal
@@ -71,6 +72,7 @@ def render(content: dict[str, Any], template: Path = TEMPLATE) -> str:
     environment.filters["thousands"] = thousands
     environment.filters["number"] = number
     environment.filters["percent"] = percent
+    environment.filters["yaml"] = as_yaml
     return environment.get_template(template.name).render(content) + "\n"
 
 
@@ -87,3 +89,10 @@ def number(value: float | None, digits: int = 2) -> str:
 def percent(share: float, digits: int = 2) -> str:
     """Return a share as a percentage."""
     return f"{100 * float(share):.{digits}f} %"
+
+
+def as_yaml(value: Any) -> str:
+    """Return a setting as params.yaml has it."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(as_yaml, value))}]"
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)

@@ -38,6 +38,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "three rows of kernels": lambda: draw_random(13, measure=None),
     "edge": lambda: kernel_figures.draw_edge(IMAGE, LAPLACIAN, RESPONSE, 0.95),
     "edge without a measure": lambda: kernel_figures.draw_edge(IMAGE, LAPLACIAN, RESPONSE, None),
+    "edge kernels": lambda: kernel_figures.draw_kernels([LAPLACIAN] * 17, ["Prewitt\n↓"] * 17, "edges", 4),
     "pooling": lambda: draw_pooling(RESPONSE),
     "pooling of the largest numbers": lambda: draw_pooling(np.where(IMAGE >= 128, -1020.0, 1020.0)),
 }
@@ -143,28 +144,14 @@ def random() -> np.random.Generator:
     return np.random.default_rng(1)
 
 
-@pytest.mark.parametrize("filters", [3, 20])  # in one row, in two
-def test_kernels_before_and_after_training_share_one_symmetric_scale(filters, random):
-    learnt, initial = random.normal(size=(2, filters, 3, 3))
-    initial[0, 0, 0] = -9  # the largest of all lies among the kernels before training, and is negative
-    panels = mosaics_of(kernel_figures.draw_kernels(learnt, initial, {}))
-    headings = [panel.get_title() for panel in panels]
-    assert headings == [f"learnt: the {filters} filters after training", "before training, on the same scale"]
-    for panel, kernels in zip(panels, (learnt, initial), strict=True):
-        assert titles_of(panel) == [str(number) for number in range(filters)]
-        for kernel, drawn in zip(kernels, panel.images, strict=True):
-            np.testing.assert_array_equal(drawn.get_array(), kernel)
-            assert drawn.get_clim() == (-9, 9)
-
-
-def test_the_demos_kernels_stand_below_each_over_its_largest_value(random):
-    learnt = random.normal(size=(2, 3, 3))
-    demo = {"0": -random.random((3, 3)), "Laplace": LAPLACIAN}
-    _, _, panel = mosaics_of(kernel_figures.draw_kernels(learnt, learnt, demo))
-    assert titles_of(panel) == list(demo)
-    for drawn, kernel in zip(panel.images, demo.values(), strict=True):
-        np.testing.assert_allclose(drawn.get_array(), kernel / np.abs(kernel).max())
-        assert drawn.get_clim() == (-1, 1)
+@pytest.mark.parametrize("filters", [3, 20])  # in one row, in three
+def test_every_kernel_stands_under_its_title_on_the_scale_that_was_asked_for(filters, random):
+    kernels, titles = random.normal(size=(filters, 3, 3)), [f"no {number}" for number in range(filters)]
+    (panel,) = mosaics_of(kernel_figures.draw_kernels(kernels, titles, "heading", 9))
+    assert titles_of(panel) == titles
+    for kernel, drawn in zip(kernels, panel.images, strict=True):
+        np.testing.assert_array_equal(drawn.get_array(), kernel)
+        assert drawn.get_clim() == (-9, 9)
 
 
 def test_every_kernels_edge_auroc_is_a_dot_in_its_groups_row_and_each_mean_a_line():
@@ -235,6 +222,7 @@ def test_every_groups_accuracy_is_a_dot_on_its_interval_with_its_percentage():
 def test_a_phone_of_390_pixels_shows_letters_of_nine(random):
     table = pd.DataFrame({"words": ["pixels"], "accuracy": [0.7], "low": [0.65], "high": [0.75]})
     kernels = list(random.normal(size=(4, 3, 3)))
-    for figure in (kernel_figures.draw_types(kernels, [None] * 4, TYPES), kernel_figures.draw_ridge(table)):
+    numbered = kernel_figures.draw_kernels(kernels, [*"0123"], "heading", 1)
+    for figure in (kernel_figures.draw_types(kernels, [None] * 4, TYPES), kernel_figures.draw_ridge(table), numbered):
         smallest = min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text())
         assert smallest / 72 / figure.get_figwidth() * 390 >= 9

@@ -34,8 +34,33 @@ def test_an_example_has_a_bar_a_probability_and_the_two_classes_in_colour(label,
     np.testing.assert_array_equal(picture.images[0].get_array(), image)
     assert [bar.get_height() for bar in bars.patches] == list(probabilities)
     assert [to_hex(bar.get_facecolor()).upper() for bar in bars.patches] == colours
-    assert figure.get_suptitle() == f"Test image 77: {NAMES[label]}, taken for cat"
+    assert figure.get_suptitle() == ("Test image 77: cat" if label == 1 else "Test image 77: ant, taken for cat")
     assert [tick.get_text() for tick in bars.get_xticklabels()] == NAMES
+
+
+def test_of_many_classes_an_example_names_the_likeliest_and_the_true_one():
+    probabilities = np.random.default_rng(0).permutation(np.linspace(1, 2, 100) / 150)
+    label = int(probabilities.argmin())
+    figure = predictions.draw_example(
+        np.zeros((3, 3), np.uint8), probabilities, label, 7, [f"n{n}" for n in range(100)]
+    )
+    bars = figure.axes[1]
+    shown = sorted([*np.argsort(-probabilities)[: predictions.MOST_CLASSES - 1].tolist(), label])
+    assert [tick.get_text() for tick in bars.get_xticklabels()] == [f"n{number}" for number in shown]
+    np.testing.assert_array_equal([bar.get_height() for bar in bars.patches], probabilities[shown])
+    assert bars.get_xlabel() == "class, the likeliest of 100"
+
+
+@pytest.mark.parametrize(("confidence", "side"), [(0.3, 1), (0.99, 2)])
+def test_the_legend_of_the_histogram_stands_where_there_are_fewer_images(confidence, side):
+    highest = np.append(np.full(99, confidence, np.float32), np.float32(0.25))
+    (axes,) = predictions.draw_confidence(highest, np.arange(100) < 5).axes
+    assert axes.get_legend()._loc == side  # Matplotlib's code for the upper right is 1, for the upper left 2
+
+
+def test_without_a_mistake_the_confusion_matrix_is_pale():
+    axes, _ = predictions.draw_confusion(np.diag([3, 4]), NAMES[:2]).axes
+    assert axes.images[0].get_clim() == (0, 1)
 
 
 def test_both_histograms_are_densities_over_the_same_bins():
@@ -69,14 +94,6 @@ def test_the_gallery_shows_the_table_in_its_order_by_class_names(count, names, l
         np.testing.assert_array_equal(drawn.get_array(), image)
         answer = f"{names[row.predicted]} ({row.probability_of_predicted:.2f})"
         assert title.get_text() == f"{names[row.label]} →{line}{answer}"
-
-
-def test_the_gallery_says_when_no_image_is_wrong():
-    probabilities, predicted, _ = answers(6)
-    table = error_analysis.misclassified(probabilities, predicted, predicted)
-    (axes,) = predictions.draw_answers(np.empty((0, 3, 3), np.uint8), table, NAMES, "Wrong").axes
-    assert [text.get_text() for text in axes.texts] == ["There is no such image."]
-    assert not axes.images
 
 
 def test_the_confusion_matrix_writes_every_count_and_colours_only_mistakes():

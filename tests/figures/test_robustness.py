@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -22,29 +23,41 @@ def table(count: int) -> pd.DataFrame:
     return pd.DataFrame(columns | {"confidence": 1 - accuracy / 3}, index=places).reset_index()
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 6, 7])
+def means(given: pd.DataFrame) -> pd.DataFrame:
+    """The mean over all corruptions of a table, by strength."""
+    return given.drop(columns="corruption").groupby("strength", as_index=False).mean()
+
+
+def assert_band(axes: Axes, curve: pd.DataFrame) -> None:
+    """Fail where a panel's one band is not the interval of its curve."""
+    (band,) = axes.collections
+    corners = band.get_paths()[0].vertices
+    for strength, low, high in curve[["strength", "accuracy_low", "accuracy_high"]].to_numpy():
+        heights = corners[corners[:, 0] == strength][:, 1]
+        assert (heights.min(), heights.max()) == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 7, 13])
 def test_each_corruption_has_a_panel_of_its_own_in_the_order_of_the_table_after_the_mean(count: int):
     given = table(count)
-    figure = robustness.draw_curves(given)
+    figure = robustness.draw_curves(given, means(given))
     first, *panels = [axes for axes in figure.axes if axes.lines]
     assert [axes.get_title() for axes in panels] == [f"kind {number}" for number in range(count)][::-1]
     for axes, (_, curve) in zip(panels, given.groupby("corruption", sort=False), strict=True):
         accuracy, confidence = axes.lines
         np.testing.assert_array_equal(accuracy.get_xydata(), curve[["strength", "accuracy"]])
         np.testing.assert_array_equal(confidence.get_xydata(), curve[["strength", "confidence"]])
-        (band,) = axes.collections
-        corners = band.get_paths()[0].vertices
-        for strength, low, high in curve[["strength", "accuracy_low", "accuracy_high"]].to_numpy():
-            heights = corners[corners[:, 0] == strength][:, 1]
-            assert (heights.min(), heights.max()) == pytest.approx((low, high))
-    means = given.groupby("strength")[["accuracy", "confidence"]].mean()
-    np.testing.assert_allclose([line.get_ydata() for line in first.lines], means.to_numpy().T)
-    assert [text.get_text() for text in first.get_legend().get_texts()] == ["accuracy", "mean confidence"]
+        assert_band(axes, curve)
+    expected = means(given)
+    np.testing.assert_allclose([line.get_ydata() for line in first.lines], expected[["accuracy", "confidence"]].T)
+    assert_band(first, expected)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["accuracy", "mean confidence"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
 def test_every_column_of_panels_ends_with_the_strengths(count: int):
-    figure = robustness.draw_curves(table(count))
+    figure = robustness.draw_curves(table(count), means(table(count)))
     style.encode(figure, "png")  # lays it out
     lowest = {round(axes.get_position().x0, 2): axes for axes in figure.axes if axes.lines}
     for axes in lowest.values():

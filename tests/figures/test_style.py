@@ -72,9 +72,8 @@ def confusion(classes: int) -> Figure:
 
 
 def kernels(filters: int) -> Figure:
-    learnt, initial = numbers().normal(size=(2, filters, 3, 3))
-    demo = {str(number): kernel for number, kernel in enumerate(random_kernels(10, 0))} | {"Laplace": LAPLACIAN}
-    return kernel_figures.draw_kernels(learnt, initial, demo if filters > 10 else {})
+    numbered = [str(number) for number in range(filters)]
+    return kernel_figures.draw_kernels(numbers().normal(size=(filters, 3, 3)), numbered, "All of them", 4.0)
 
 
 def activations(filters: int) -> Figure:
@@ -177,9 +176,9 @@ DRAWN = {  # every drawing function, and the numbers (of kernels, epochs, classe
     "draw_curves": (curves, [1, 3, 10, 32]),
     "draw_example": (example, [3, 10, 15, 20, 100]),
     "draw_confidence": (confidence, [0, 1, 10_000]),
-    "draw_answers": (misclassified, [0, 1, 3, 10, 32]),
+    "draw_answers": (misclassified, [1, 3, 10, 32]),
     "draw_confusion": (confusion, [3, 10, 15, 20, 100]),
-    "draw_kernels": (kernels, [1, 3, 10, 32]),
+    "draw_kernels": (kernels, [1, 3, 10, 32, 128]),
     "draw_activations": (activations, [1, 3, 10, 32]),
     "draw_followed": (followed, [1, 3, 5, 7]),
     "draw_edge_auroc": (edge_auroc, [1, 3, 10, 32]),

@@ -8,23 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
+from support.synthetic import bars
 
 from pipeline.metrics import corruptions
-from pipeline.metrics.corruptions import CORRUPTIONS, STRENGTHS, corrupted, rotated, shifted
+from pipeline.metrics.corruptions import CORRUPTIONS, STRENGTHS, corrupted
+from pipeline.metrics.movements import rotated
 
 pictures = arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=12))
 names = st.sampled_from(sorted(CORRUPTIONS))
 strengths = st.integers(0, STRENGTHS)
-
-
-def bars(count: int, height: int = 28, width: int = 28) -> NDArray[np.uint8]:
-    """A bright bar on black in each image, upright near the middle: about what a 1 is."""
-    random = np.random.default_rng(0)
-    images = np.zeros((count, height, width), np.uint8)
-    for image in images:
-        row, column = random.integers(height // 5, height // 4), random.integers(width // 3, width // 2)
-        image[row : 3 * height // 4, column : column + width // 4] = random.integers(150, 256)
-    return images
 
 
 @given(pictures, names, st.integers(0, 2**32 - 1))
@@ -76,7 +68,8 @@ def test_an_image_changes_alike_in_any_order_and_among_any_others(name: str):
     ("name", "drawn"),
     [
         *[("translate", True), ("rotate", True), ("gaussian_noise", True), ("occlusion", True)],
-        *[("scale", False), ("gaussian_blur", False), ("contrast", False)],
+        *[("shear", True), ("glass_blur", True), ("shot_noise", True), ("impulse_noise", True)],
+        *[("scale", False), ("gaussian_blur", False), ("contrast", False), ("brightness", False), ("stripe", False)],
     ],
 )
 def test_another_seed_draws_anew_where_something_is_drawn(name: str, drawn: bool):
@@ -94,60 +87,6 @@ def test_the_mean_squared_change_grows_with_the_strength(name: str, size: tuple[
     ]
     assert errors[0] == 0
     assert (np.diff(errors) > 0).all()
-
-
-@given(pictures, st.integers(-15, 15), st.integers(-15, 15))
-@settings(deadline=None)
-def test_a_shift_there_and_back_restores_what_stayed_inside_and_leaves_black_elsewhere(
-    images: NDArray[np.uint8], down: int, right: int
-):
-    height, width = images.shape[1:]
-    rows = slice(max(-down, 0), max(height - max(down, 0), 0))
-    columns = slice(max(-right, 0), max(width - max(right, 0), 0))
-    inside = np.zeros_like(images)
-    inside[:, rows, columns] = images[:, rows, columns]
-    np.testing.assert_array_equal(shifted(shifted(images, down, right), -down, -right), inside)
-
-
-def test_a_shift_goes_down_and_right():
-    image = np.arange(1, 13, dtype=np.uint8).reshape(1, 3, 4)
-    np.testing.assert_array_equal(shifted(image, 1, 2)[0], [[0, 0, 0, 0], [0, 0, 1, 2], [0, 0, 5, 6]])
-
-
-@pytest.mark.parametrize("quarters", [-1, 1, 2, 3, 4])
-def test_a_turn_by_quarters_is_numpys(quarters: int):
-    images = np.random.default_rng(0).integers(0, 256, (3, 9, 9)).astype(np.float32)
-    turned = np.rot90(images, quarters, axes=(1, 2))
-    np.testing.assert_allclose(rotated(images, 90 * quarters), turned, atol=1e-3)
-
-
-@pytest.mark.parametrize("size", [(28, 28), (20, 12), (56, 60)])
-def test_translate_moves_a_dot_diagonally_in_all_four_directions_by_its_pixels_of_28(size: tuple[int, int]):
-    height, width = size
-    images = np.zeros((80, *size), np.uint8)
-    images[:, height // 2, width // 2] = np.arange(80) + 100  # so that each image draws its own direction
-    moves = np.argwhere(corrupted(images, "translate", 2, seed=0))[:, 1:] - (height // 2, width // 2)
-    far = -(-2 * min(size) // 28)
-    expected = [(-far, -far), (-far, far), (far, -far), (far, far)]
-    np.testing.assert_array_equal(np.unique(moves, axis=0), expected)
-
-
-def test_rotate_turns_some_images_one_way_and_some_the_other():
-    images = bars(40)
-    floats = images.astype(np.float32)
-    ways = [np.rint(rotated(floats, way * np.rad2deg(0.6))) for way in (-1, 1)]
-    changed = corrupted(images, "rotate", 3, seed=0)
-    turned = np.array([(changed == way).all(axis=(1, 2)) for way in ways])
-    np.testing.assert_array_equal(turned.sum(axis=0), np.ones(40))
-    assert 0 < turned[0].sum() < 40
-
-
-def test_scale_halves_the_sides_of_a_square_about_the_middle():
-    images = np.zeros((1, 32, 32), np.uint8)
-    images[:, 8:24, 8:24] = 200
-    expected = np.zeros((32, 32), np.uint8)
-    expected[12:20, 12:20] = 200
-    np.testing.assert_array_equal(corrupted(images, "scale", 5, seed=0)[0], expected)
 
 
 @pytest.mark.parametrize(("size", "unit"), [((101, 101), 101 / 28), ((28, 60), 1)])
@@ -172,6 +111,64 @@ def test_gaussian_noise_has_the_mean_zero_and_the_stated_deviation_and_is_no_ima
     assert noise.std() == pytest.approx(deviation, rel=0.02)
     correlation = np.corrcoef(noise.reshape(200, -1))[np.triu_indices(200, 1)]
     assert abs(correlation).max() < 6 / np.sqrt(noise[0].size)
+
+
+@pytest.mark.parametrize("strength", [1, 3, 5])
+def test_shot_noise_counts_as_poisson_says_with_the_mean_of_the_image_and_no_light_where_it_is_black(strength: int):
+    images = np.full((200, 20, 20), 60, np.uint8)
+    images[:, 0, 0] = np.arange(200)  # the noise of equal images is equal
+    images[:, 10:] = 0
+    changed = corrupted(images, "shot_noise", strength, seed=0)
+    light = CORRUPTIONS["shot_noise"][1][strength - 1]
+    assert not changed[:, 10:].any()
+    counted = changed[:, 1:10].ravel() * (light / 255)
+    expected = light * 60 / 255
+    assert counted.mean() == pytest.approx(expected, rel=0.02)
+    assert (counted == 0).mean() == pytest.approx(np.exp(-expected), abs=0.01)
+
+
+def test_impulse_noise_makes_the_stated_share_black_or_white_by_halves_and_more_of_it_with_more_strength():
+    images = np.full((200, 20, 20), 128, np.uint8)
+    images[:, 0, 0] = np.arange(200)
+    changed = [corrupted(images, "impulse_noise", strength, seed=0) for strength in range(1, 6)]
+    for share, noisy in zip(CORRUPTIONS["impulse_noise"][1], changed, strict=True):
+        black, white = (noisy[:, 1:] == 0).mean(), (noisy[:, 1:] == 255).mean()
+        assert (black, white) == pytest.approx((share / 2, share / 2), abs=0.005)
+        assert black + white + (noisy[:, 1:] == 128).mean() == 1
+    for weaker, stronger in pairwise(changed):
+        np.testing.assert_array_equal(stronger[weaker != images], weaker[weaker != images])
+
+
+def test_glass_blur_without_its_swaps_is_two_blurs_and_its_swaps_move_light_no_further_than_they_reach():
+    images = np.zeros((30, 28, 28), np.float32)
+    images[:, 14, 14] = 255
+    randoms = (np.random.default_rng(number) for number in range(30))
+    swapped = corruptions.glass_blur(images, (0.01, 2, 1), randoms)
+    np.testing.assert_allclose(swapped.sum(axis=(1, 2)), 255, rtol=1e-4)
+    places = swapped.reshape(30, -1).argmax(axis=1)
+    assert len(set(places.tolist())) > 5
+    blurred = corruptions.glass_blur(images, (1.5, 2, 0), iter(np.random.default_rng(0) for _ in images))
+    twice = corruptions.gaussian_blur(corruptions.gaussian_blur(images, 1.5, iter(())), 1.5, iter(()))
+    np.testing.assert_array_equal(blurred, twice)
+
+
+@pytest.mark.parametrize("strength", [1, 5])
+def test_brightness_adds_the_stated_share_of_white_up_to_white(strength: int):
+    images = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    added = 255 * CORRUPTIONS["brightness"][1][strength - 1]
+    expected = np.minimum(images + added, 255)
+    np.testing.assert_allclose(corrupted(images, "brightness", strength, seed=0), expected, atol=0.51)
+
+
+@pytest.mark.parametrize(("size", "side"), [((28, 28), 7), ((20, 32), 8)])
+def test_the_widest_stripes_turn_a_quarter_of_the_columns_on_each_side_to_the_opposite(
+    size: tuple[int, int], side: int
+):
+    images = np.random.default_rng(0).integers(0, 256, (3, *size), np.uint8)
+    changed = corrupted(images, "stripe", 5, seed=0)
+    np.testing.assert_array_equal(changed[..., :side], 255 - images[..., :side])
+    np.testing.assert_array_equal(changed[..., -side:], 255 - images[..., -side:])
+    np.testing.assert_array_equal(changed[..., side:-side], images[..., side:-side])
 
 
 def test_contrast_leaves_the_mean_and_the_stated_share_of_the_deviation():

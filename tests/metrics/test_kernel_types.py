@@ -1,6 +1,7 @@
 """What kernels are like: textbook kernels are themselves, turning turns, chance is seldom beaten."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,10 +12,12 @@ from pipeline.metrics.kernel_types import (
     INK,
     NONE,
     bank,
+    by_type,
     edges_and_lines,
     kernel_types,
     least_similarity,
     matches,
+    type_counts,
 )
 
 NAMES = list(bank(3))
@@ -106,3 +109,22 @@ def test_a_kernel_of_one_number_or_of_zeros_is_like_none_and_no_kernels_are_an_e
     assert named(np.zeros((3, 3))) == (NONE, "")
     assert list(kernel_types([]).columns) == ["filter", "type", "direction", "sign", "similarity"]
     assert matches(kernel_types([np.zeros((3, 3))]), 3) == [None]
+
+
+def test_kernels_stand_by_type_those_like_none_last_and_the_most_similar_first():
+    table = pd.DataFrame(
+        {"type": [NONE, "ink", "edge", "ink", "line end"], "similarity": [0.99, 0.8, 0.7, 0.9, 0.6], "filter": range(5)}
+    )
+    assert list(by_type(table)["filter"]) == [2, 4, 3, 1, 0]
+
+
+def test_kernels_are_counted_by_what_they_are_like_and_not_at_all_where_there_are_none():
+    flat, edge = np.ones((3, 3)), np.array([[-1.0, 0, 1]] * 3)
+    learnt, initial = kernel_types([edge, -edge, flat]), kernel_types([flat, np.eye(3) - 0.9])
+    told = type_counts(learnt, initial, initial, 3)
+    assert (told["edge_filters"], told["ink_filters"], told["line_end_filters"]) == (2, 1, 0)
+    assert told["initial_matched_filters"] == (initial["type"] != NONE).sum()
+    assert told["random_ink_kernels"] == 1
+    assert told["least_similarity"] == least_similarity(3)
+    none = type_counts(kernel_types([]), kernel_types([]), initial, None)
+    assert none == dict.fromkeys(told) | {"random_ink_kernels": 1}

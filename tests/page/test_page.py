@@ -1,7 +1,6 @@
 """The page: whole, self-contained, true to its content, and honest about the test set."""
 
 import base64
-import json
 import os
 import re
 import struct
@@ -14,11 +13,12 @@ from typing import Any
 
 import jinja2
 import pytest
+from support.browser import needs_browser, opened
 from support.clones import PROJECT, SETTINGS
 
 from pipeline.config import params
 from pipeline.data import prepared
-from pipeline.page.page import ARTICLE, TEMPLATE, number, render
+from pipeline.page.page import ARTICLE, TEMPLATE, as_yaml, number, render
 
 FIGURES = {
     "kernel_demo": ["random_kernels", "edge_kernel", "max_pooling"],
@@ -31,6 +31,9 @@ FIGURES = {
     "visualise": [
         "curves",
         "kernels_convolution_1",
+        "kernels_convolution_1_before",
+        "kernels_random",
+        "kernels_edges",
         "activations_convolution_1",
         "filter",
         "edge_auroc",
@@ -105,6 +108,8 @@ METRICS: dict[str, dict[str, Any]] = {  # all that the page tells, and nothing e
         "relative_weight_change": 2.04,
         **{f"{name}_filters": number for number, name in enumerate(["spot", "line_end", "line", "ink", "edge"])},
         "least_similarity": 0.83,
+        "initial_matched_filters": 1,
+        "random_ink_kernels": 7,
         **{f"ridge_accuracy_{name}": 0.9 for name in ("random", "edges", "initial", "learnt")},
         "ridge_accuracy_pixels": 0.75,
         "ridge_accuracy_raw_pixels": 0.8,
@@ -161,6 +166,7 @@ def content(tmp_path) -> Content:
     for name in [
         *(name for names in FIGURES.values() for name in names),
         "kernels_convolution_2",
+        "kernels_convolution_2_before",
         "activations_convolution_2",
         "doubtful_train",
     ]:
@@ -289,7 +295,7 @@ def test_settings_are_text_and_never_markup(content):
 def test_every_setting_has_its_row(content):
     rows = rendered(content).rows
     for key, value in content["all_settings"].items():
-        assert [key, json.dumps(value) if value is None or isinstance(value, bool) else str(value)] in rows
+        assert [key, as_yaml(value)] in rows
 
 
 def test_every_epoch_has_its_row_beside_the_articles_while_it_lasts(content):
@@ -375,6 +381,7 @@ def test_the_page_says_what_the_settings_are_and_only_then(content, section, set
 
 
 def test_every_layer_and_every_wrong_image_has_its_row(content):
+    content["metrics"]["evaluate"]["wrong"] = 3
     content["misclassified"] = [wrong_image(index) for index in (17, 4, 9)]
     page = rendered(content)
     assert ["convolution_1", "Conv2D", "26×26×32", "320"] in page.rows  # noqa: RUF001
@@ -409,7 +416,7 @@ def without_wrong_images(content: Content) -> None:
     }
     content["metrics"]["evaluate"]["wrong"] = 0
     content["misclassified"] = []
-    for name in ("wrong", "places_wrong", "filters_wrong", "places_mistake_1"):
+    for name in ("wrong", "misclassified", "places_wrong", "filters_wrong", "places_mistake_1"):
         del content["figures"]["error_analysis"][name]
 
 
@@ -428,8 +435,8 @@ def with_two_convolutions(content: Content) -> None:
     ]
     figures = content["figures"]["visualise"]
     folder = figures["curves"].parent
-    for kind in ("kernels", "activations"):
-        figures[f"{kind}_convolution_2"] = folder / f"{kind}_convolution_2.png"
+    for name in ("kernels_convolution_2", "kernels_convolution_2_before", "activations_convolution_2"):
+        figures[name] = folder / f"{name}.png"
 
 
 def without_convolutions(content: Content) -> None:
@@ -507,6 +514,58 @@ def test_the_page_of_a_network_without_a_convolution_claims_none_of_its_own(cont
     assert "Batch normalisation keeps" in text
 
 
+@pytest.mark.parametrize(("change", "said"), [(2.04, "2.0"), (1.0, "1.0"), (0.0312, "0.03"), (0.0004, "0.0004")])
+def test_a_small_change_of_the_kernels_is_told_as_what_it_is_and_not_as_none(content, change, said):
+    content["metrics"]["visualise"]["relative_weight_change"] = change
+    assert f"Training moved them by {said} times their first length." in rendered(content).text
+
+
+def test_of_a_network_without_a_mistake_the_page_says_so_and_lists_none(content):
+    without_wrong_images(content)
+    page = rendered(content)
+    assert "There is none: the network gets every test image right." in page.text
+    assert "It is 0.95 on average, over images that are all right: whether it is lower for wrong ones" in page.text
+    assert "The confidence of all 40 test images.\n" in page.text
+    assert [
+        said for said in ("each of them listed", "surest mistakes", "wrong ones.", "—of pairs") if said in page.text
+    ] == []
+
+
+def test_large_counts_have_their_thousands_apart(content):
+    content["metrics"]["evaluate"]["wrong"] = 7478
+    content["metrics"]["error_analysis"]["probable_label_errors_test"] = 7217
+    text = rendered(content).text
+    assert ("7,478images wrong, each of them listed below" in text, "All 7,478 wrong images as a table" in text) == (
+        True,
+    ) * 2
+    assert "7,217 of 40 test images" in text
+
+
+def test_shared_weights_are_spoken_of_only_where_there_are_some(content):
+    assert "Shared weights should make a network less dependent on place" in rendered(content).text
+    without_convolutions(content)
+    text = rendered(content).text
+    assert "Shared weights" not in text
+    assert "No weight of this network is shared between places" in text
+
+
+@pytest.mark.parametrize(
+    ("corruptions", "said"),
+    [
+        (("rotate", "shear"), "ImageNet-C15. On average"),
+        (("rotate", "occlusion"), "ImageNet-C15, but for occlusion, which is ours. On average"),
+        (("stripe",), "ImageNet-C15, but for the widths of stripe, which are ours. On average"),
+        (
+            ("stripe", "occlusion"),
+            "ImageNet-C15, but for occlusion and the widths of stripe, which are ours. On average",
+        ),
+    ],
+)
+def test_the_page_says_which_corruptions_are_no_others(content, corruptions, said):
+    change(content, "robustness", corruptions=corruptions)
+    assert said in rendered(content).text
+
+
 def test_frozen_kernels_are_said_to_have_stayed(content):
     assert "Training moved them by 2.0 times" in rendered(content).text
     content["metrics"]["visualise"]["relative_weight_change"] = 0.0
@@ -523,6 +582,21 @@ def test_the_page_warns_of_sure_mistakes_only_where_there_are_mistakes(content):
     assert "the surest of the mistakes below was made with a probability of 0.99." in rendered(content).text
     without_wrong_images(content)
     assert "the surest of the mistakes" not in rendered(content).text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        ((), "[]"),
+        (("rotate", "shear"), "[rotate, shear]"),
+        (0.25, "0.25"),
+        ("max", "max"),
+    ],
+)
+def test_a_setting_stands_on_the_page_as_in_the_file(value, text):
+    assert as_yaml(value) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(None, "—"), (0.125, "0.12"), (1234.5, "1,234.50")])
@@ -584,6 +658,7 @@ def test_the_surest_mistakes_are_shown_as_far_as_there_are_any(content):
     without_wrong_images(content)
     text = rendered(content).text
     assert "a wrong image" not in text
+    assert "a right image" not in text  # which has no sibling to take turns with
     assert "the answer gained on the runner-up" in text
 
 
@@ -642,6 +717,7 @@ def test_the_page_counts_what_the_kernels_are_like(content):
     said = "Of 32 kernels 4 are edges, 2 are lines, 1 is the end of a line, 0 are spots and 3 are ink; 22 are like none"
     assert said in text
     assert "above 0.83, which 95 of 100 random kernels do not reach" in text
+    assert "Before training 1 was like any of them; of the 10 random kernels of the demonstration 7 are ink." in text
 
 
 @pytest.mark.parametrize(("random", "helps"), [(0.9, True), (0.7, False)])
@@ -659,3 +735,32 @@ def test_the_page_blames_the_last_layers_for_what_a_shift_costs_only_where_it_co
     assert f"Moved by three pixels to the right, {100 * (0.9 - loss):.1f} % are right, 90.0 % where they were." in text
     assert ("has learnt each place for itself" in text) == said
     assert ["gaussian blur", "2", "50.0 %", "50.0 % to 50.0 %", "0.500", "0.500"] in rendered(content).rows
+
+
+@needs_browser
+def test_on_a_phone_no_caption_of_a_table_is_wider_than_the_screen(content, tmp_path):
+    content["all_settings"]["model.pool_after"] = tuple(range(40))
+    (tmp_path / "page.html").write_text(render(content))
+    with opened((tmp_path / "page.html").as_uri(), viewport={"width": 390, "height": 800}) as page:
+        captions = page.locator("caption")
+        assert captions.count() > 3
+        for number in range(captions.count()):
+            box = captions.nth(number).bounding_box()
+            assert box is None or box["x"] + box["width"] <= 390
+        table = page.locator(".settings table").bounding_box()
+        assert table is not None
+        assert table["width"] <= 390
+
+
+@needs_browser
+def test_pictures_of_kernels_take_turns_from_the_keyboard_without_a_script_and_all_stand_in_print(content, tmp_path):
+    (tmp_path / "page.html").write_text(render(content))
+    kinds = ["learnt", "before training", "random", "edges"]
+    with opened((tmp_path / "page.html").as_uri(), java_script_enabled=False) as page:
+        panes = page.locator("#learnt .toggle").first.locator(".pane")
+        page.get_by_label("learnt", exact=True).focus()
+        for number in range(len(kinds)):
+            assert [panes.nth(place).is_visible() for place in range(4)] == [place == number for place in range(4)]
+            page.keyboard.press("ArrowRight")
+        page.emulate_media(media="print")
+        assert all(panes.nth(place).is_visible() for place in range(4))

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.data import idx
 from pipeline.data.prepared import Split
@@ -19,6 +20,16 @@ def synthetic_digits(count: int, seed: int) -> Split:
         row, column = 4 + 7 * (label // 4), 3 + 6 * (label % 4)
         image[row : row + 6, column : column + 5] += np.uint8(180)
     return Split(images, labels)
+
+
+def bars(count: int, height: int = 28, width: int = 28) -> NDArray[np.uint8]:
+    """A bright bar on black in each image, upright near the middle: about what a 1 is."""
+    random = np.random.default_rng(0)
+    images = np.zeros((count, height, width), np.uint8)
+    for image in images:
+        row, column = random.integers(height // 5, height // 4), random.integers(width // 3, width // 2)
+        image[row : 3 * height // 4, column : column + width // 4] = random.integers(150, 256)
+    return images
 
 
 def contents_of(train: Split, test: Split) -> dict[str, bytes]:
