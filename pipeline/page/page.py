@@ -42,7 +42,8 @@ def picture(
 def code(name: str) -> Markup:
     """Return the few lines of Python of code/, each of which goes on where the one before ends, to be unfolded."""
     text = (TEMPLATE.parent / f"code/{name}.txt").read_text(encoding="utf-8")
-    return Markup("<details><summary>In code</summary><pre><code>{}</code></pre></details>").format(text.rstrip())
+    frame = '<details><summary>In code</summary><pre tabindex="0"><code>{}</code></pre></details>'
+    return Markup(frame).format(text.rstrip())
 
 
 def embed(content: bytes, media_type: str, alt: str, caption: str = "") -> Markup:

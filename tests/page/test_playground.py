@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page
+from support import photographed
 from support.browser import needs_browser, opened
 from support.clones import SETTINGS
 from support.networks import IMAGES, SIZE
@@ -268,17 +269,18 @@ def test_a_picture_becomes_the_image_that_make_predict_takes_it_for(
     size = (28, 28)
     strokes = [Stroke([(80.0, 60.0), (200.0, 64.0), (130.0, 230.0)], 12.0)]
     ink = drawn_ink(strokes, (280, 280)).astype(np.float64)
-    light = np.linspace(120, 240, 280)[:, None]  # a shadow over the paper
+    sheet = photographed.on_paper(ink.astype(np.uint8))
     cases = {
         "light on dark": ink,
-        "dark on paper in a shadow": light * (1 - 0.8 * ink / 255),
+        "a shadow across it": photographed.beside_shadow(sheet),
+        "on a table": np.pad(photographed.shaded(sheet), ((60, 60), (90, 0)), constant_values=55),
         "larger than is looked at": np.kron(255 - ink, np.ones((3, 3))),
         "of the network's size": centred.centred(ink.astype(np.uint8), size).image,
     }
     browser.goto(digits)
     for name, values in cases.items():
         path = tmp_path / "picture.png"
-        Image.fromarray(values.astype(np.uint8)).save(path)
+        path.write_bytes(photographed.encoded(values))
         browser.set_input_files("#open", path)
         browser.wait_for_timeout(300)
         assert "Picture taken" in browser.inner_text("#message"), name

@@ -2,6 +2,8 @@
 // pipeline/sources/photos.py has the same arithmetic.
 
 const FAINTEST = 24; // of 255 greys: a picture with less contrast holds nothing
+const STROKE = 10; // the longer side over this is half a window that is wider than a stroke, narrower than a shadow
+const DIGIT = 7; // and over this, half a window that has more ground than ink
 
 // Red, green, blue and opacity (height, width, 4) as greys, on the background that what is visible stands out from.
 function greyed(pixels) {
@@ -19,13 +21,15 @@ function greyed(pixels) {
   });
 }
 
-function borderMedian(greys, [height, width]) {
-  const border = [...greys].filter((_, at) => {
-    const y = Math.floor(at / width), x = at % width;
-    return y === 0 || x === 0 || y === height - 1 || x === width - 1;
-  }).sort((a, b) => a - b);
-  const middle = border.length >> 1;
-  return border.length % 2 ? border[middle] : (border[middle - 1] + border[middle]) / 2;
+function isAtEdge(at, [height, width]) {
+  const y = Math.floor(at / width), x = at % width;
+  return y === 0 || x === 0 || y === height - 1 || x === width - 1;
+}
+
+function edgeMedian(greys, size) {
+  const edge = [...greys].filter((_, at) => isAtEdge(at, size)).sort((a, b) => a - b);
+  const middle = edge.length >> 1;
+  return edge.length % 2 ? edge[middle] : (edge[middle - 1] + edge[middle]) / 2;
 }
 
 // The least or the greatest grey in a window around each pixel, along one direction.
@@ -41,8 +45,8 @@ function extreme(greys, count, length, step, jump, reach, choose) {
   return result;
 }
 
-function opened(greys, [height, width]) {
-  const reach = Math.floor(Math.max(height, width) / 10);
+function background(greys, [height, width]) {
+  const reach = Math.floor(Math.max(height, width) / STROKE);
   for (const choose of [Math.min, Math.max]) {
     greys = extreme(greys, height, width, 1, width, reach, choose);
     greys = extreme(greys, width, height, width, 1, reach, choose);
@@ -50,7 +54,29 @@ function opened(greys, [height, width]) {
   return greys;
 }
 
-// The threshold that parts greys best: Otsu, IEEE Transactions on Systems, Man, and Cybernetics 9 (1979).
+// Means of a window around each value, along one direction; beyond the ends the last values go on.
+function means(values, count, length, step, jump, reach) {
+  const result = new Float64Array(values.length);
+  for (let line = 0; line < count; line++) {
+    const value = at => values[line * jump + Math.min(length - 1, Math.max(0, at)) * step];
+    let sum = 0;
+    for (let at = -reach; at <= reach; at++) sum += value(at);
+    for (let at = 0; at < length; at++) {
+      result[line * jump + at * step] = sum / (2 * reach + 1);
+      sum += value(at + reach + 1) - value(at - reach);
+    }
+  }
+  return result;
+}
+
+// Whether a few pixels lie far below their surroundings, rather than far above.
+function isDarkInk(greys, [height, width]) {
+  const reach = Math.floor(Math.max(height, width) / DIGIT);
+  const around = means(means(greys, height, width, 1, width, reach), width, height, width, 1, reach);
+  return greys.reduce((sum, grey, at) => sum + (grey - around[at]) ** 3, 0) < 0;
+}
+
+// The level that parts ink, above it, from ground: Otsu, IEEE Transactions on Systems, Man, and Cybernetics 9 (1979).
 function otsu(greys) {
   const counts = new Float64Array(256);
   greys.forEach(grey => counts[grey]++);
@@ -65,6 +91,34 @@ function otsu(greys) {
   return best;
 }
 
+// Ink without pieces at the edge, where others are of some size, and without specks.
+function whole(ink, [height, width]) {
+  const piece = new Int32Array(ink.length), pixels = [0], atEdge = [false];
+  for (let start = 0; start < ink.length; start++) {
+    if (!ink[start] || piece[start]) continue;
+    const number = pixels.push(0) - 1, waiting = [start];
+    atEdge.push(false);
+    piece[start] = number;
+    while (waiting.length) {
+      const at = waiting.pop(), y = Math.floor(at / width), x = at % width;
+      pixels[number]++;
+      atEdge[number] ||= isAtEdge(at, [height, width]);
+      for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
+        for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) {
+          const near = row * width + column;
+          if (ink[near] && !piece[near]) {
+            piece[near] = number;
+            waiting.push(near);
+          }
+        }
+      }
+    }
+  }
+  const inside = pixels.map((count, number) => (atEdge[number] ? 0 : count));
+  const left = 10 * farthest(inside) >= farthest(pixels) ? inside : pixels, largest = farthest(left);
+  return ink.map((grey, at) => (left[piece[at]] && 50 * left[piece[at]] >= largest ? grey : 0));
+}
+
 function checkContrast(found) {
   if (found < FAINTEST) throw new Error(`The picture holds no digit: its ink differs from its background by only ${found} of 255.`);
 }
@@ -75,16 +129,17 @@ function inkOf(pixels, size, networkSize) {
   const factor = Math.min(1, SIDE / Math.max(...size));
   const smaller = isReady ? size : size.map(length => Math.max(1, Math.floor(length * factor + 0.5)));
   const reduced = averaged(greys, size[1], { top: 0, left: 0, height: size[0], width: size[1] }, smaller);
-  const isLight = borderMedian(reduced, smaller) > 127, bright = reduced.map(grey => (isLight ? 255 - grey : grey));
-  const done = isLight ? ["inverted"] : [];
+  const isDark = isReady ? edgeMedian(reduced, smaller) > 127 : isDarkInk(reduced, smaller);
+  const bright = reduced.map(grey => (isDark ? 255 - grey : grey)), done = isDark ? ["inverted"] : [];
   if (isReady) {
     checkContrast(Math.max(...bright) - Math.min(...bright));
     return { ink: bright, size, done };
   }
-  const background = opened(bright, smaller), ink = bright.map((grey, at) => grey - background[at]);
-  const contrast = ink.reduce((most, grey) => Math.max(most, grey), 0);
-  checkContrast(contrast);
-  const stretched = ink.map(grey => Math.floor(grey * 255 / contrast + 0.5)), threshold = otsu(stretched);
-  done.push("uneven light taken out", "what is fainter than the digit dropped");
-  return { ink: stretched.map(grey => (grey > threshold ? grey : 0)), size: smaller, done };
+  const behind = background(bright, smaller), above = bright.map((grey, at) => grey - behind[at]);
+  checkContrast(farthest(above));
+  // a shadow dims ink and paper alike
+  const lit = Float64Array.from(above, (grey, at) => (isDark ? grey * 255 / Math.max(1, 255 - behind[at]) : grey));
+  const brightest = farthest(lit), ink = Uint8Array.from(lit, grey => Math.floor(grey * 255 / brightest + 0.5 + SLACK));
+  const level = otsu(ink);
+  return { ink: whole(ink.map(grey => (grey > level ? grey : 0)), smaller), size: smaller, done: [...done, "its background taken off"] };
 }
