@@ -17,7 +17,7 @@ from support import photographed
 from support.browser import needs_browser, opened
 from support.clones import SETTINGS
 from support.networks import IMAGES, SIZE
-from support.playgrounds import ANSWERS, CLASSES, network_of, page_of
+from support.playgrounds import ANSWERS, CLASSES, PROBABILITIES, network_of, page_of
 from support.settings import drawn, fit_together
 
 from pipeline.config.sections import Model
@@ -75,11 +75,12 @@ def test_any_network_that_settings_make_answers_on_the_page_as_keras_does(
     def answers_alike(model: Model) -> None:
         tried.append(model)
         network = network_of(model, np.random.default_rng(len(tried)))
-        probabilities = np.asarray(network(IMAGES, training=False))
+        many = np.random.default_rng(len(tried)).integers(0, 256, (500, *SIZE), np.uint8)
         (tmp_path / "page.html").write_text(page_of(network, model), encoding="utf-8")
         browser.goto((tmp_path / "page.html").as_uri())
         told: list[dict[str, Any]] = browser.evaluate(ANSWERS, IMAGES.reshape(len(IMAGES), -1).tolist())
-        np.testing.assert_allclose([one["probabilities"] for one in told], probabilities, atol=1e-5)
+        told_of_many = browser.evaluate(PROBABILITIES, many.reshape(len(many), -1).tolist())
+        np.testing.assert_allclose(told_of_many, network(many, training=False), atol=1e-5)
         expected = evidence(network, IMAGES)
         logits = np.array([one["logits"] for one in told])
         np.testing.assert_allclose(logits, expected.logits, rtol=1e-5, atol=1e-4)

@@ -29,6 +29,10 @@ ANSWERS = """images => images.map(image => {
         bias: found.map(({ bias }) => bias), remainder: found.map(({ remainder }) => remainder),
     };
 })"""
+PROBABILITIES = """images => images.map(image => {
+    const steps = convscope.forward(convscope.layers, Uint8Array.from(image), convscope.SIZE);
+    return convscope.softmax(Array.from(steps[steps.length - 1].sum));
+})"""
 # what it computes of the test images that it holds, by number, and what it holds of the pipeline's answers
 OWN = """() => {
     const { forward, softmax, layers, SIZE, testImage, run } = convscope;
