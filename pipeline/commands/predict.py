@@ -67,6 +67,7 @@ def as_mnist(name: str, content: bytes, size: Size) -> Seen:
     steps += [f"shadow of {found.shadow} grey levels removed"] if found.shadow else []
     digit = centred(found.ink, size)
     steps.append(f"digit of {told(digit.cut)} brought to {told(digit.size)} and centred by mass")
+    # a hairline covers little of a pixel, and would be fainter than any stroke that the network knows
     return Seen(photos.stretched(digit.image), steps)
 
 

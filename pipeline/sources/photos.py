@@ -38,10 +38,8 @@ def read_grey(path: str, content: bytes) -> Grey:
 
     Grey is ITU-R 601's, (19595 R + 38470 G + 7471 B + 32768) >> 16. Transparent pixels are filled with black, or with
     white where what is visible is dark: the mean grey, weighted by alpha, below 128. Raises UserError as
-    `pictures.upright` does, and for an empty file.
+    `pictures.upright` does.
     """
-    if not content:
-        raise UserError(f"{path}: is empty")
     with upright(path, content, (LONGER, LONGER)) as picture:
         if not picture.has_transparency_data:
             return np.asarray(in_grey(picture, None, grey=True), np.uint8)
@@ -52,10 +50,10 @@ def read_grey(path: str, content: bytes) -> Grey:
 
 def filled(grey: Grey, alpha: Grey) -> Grey:
     """Return a picture over black or white: (grey * alpha + ground * (255 - alpha)) / 255, rounded half up."""
-    visible = int(alpha.sum(dtype=np.int64))
-    dark = visible and int((grey.astype(np.int64) * alpha).sum()) / visible < 128
-    over = grey * alpha.astype(np.float64) + (255.0 if dark else 0.0) * (255.0 - alpha)
-    return np.floor(over / 255 + 0.5).astype(np.uint8)
+    weighted, visible = grey.astype(np.uint32) * alpha, int(alpha.sum(dtype=np.int64))
+    dark = visible and int(weighted.sum(dtype=np.int64)) / visible < 128
+    over = weighted + np.uint32(255 if dark else 0) * (255 - alpha)
+    return ((2 * over + 255) // 510).astype(np.uint8)
 
 
 def inked(grey: Grey, size: tuple[int, int]) -> Ink:

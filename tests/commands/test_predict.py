@@ -34,7 +34,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copyfile(ARTICLE_YAML, folder / "params.yaml")
     network = build(SETTINGS.model.model_copy(update={"filters": ()}), (28, 28), len(CLASSES))
     images = [centred(pictured.ink(name), (28, 28)).image.ravel() / 255.0 for name in CLASSES]
-    kernel = np.stack([20 * (image - image.mean()) / np.linalg.norm(image) for image in images], axis=1)
+    kernel = np.stack([4 * (image - image.mean()) / np.linalg.norm(image) for image in images], axis=1)
     network.layers[-1].set_weights([kernel, np.zeros(len(CLASSES))])
     saving.save(network, folder / paths.MODEL)
     files.write_text(folder / paths.PREPARED / paths.CLASS_NAMES, "\n".join(CLASSES) + "\n")
@@ -116,7 +116,8 @@ def test_json_has_every_probability_and_what_was_done_and_the_image_is_what_the_
     assert answered["probability"] == chances["seven"] == max(chances.values())
     assert answered["runner_up"] == sorted(chances, key=chances.__getitem__)[-2]
     assert answered["steps"] == ["inverted", "digit of 162x192 brought to 17x20 and centred by mass"]
-    assert np.array_equal(np.asarray(Image.open(saved)), centred(SEVEN, (28, 28)).image)
+    # but for the faintest pixels around the strokes, which count as paper
+    assert np.abs(np.asarray(Image.open(saved), float) - centred(SEVEN, (28, 28)).image).max() < 10
 
 
 def test_nothing_is_saved_of_a_picture_that_cannot_be_read_nor_where_it_cannot_be_written(

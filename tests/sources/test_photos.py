@@ -176,7 +176,9 @@ def test_photos_of_mnists_digits_give_these_digits_back(mnist: Path) -> None:
     for image in images:
         large = np.asarray(Image.fromarray(image).resize((280, 280), Image.Resampling.BICUBIC))
         scene = pictured.encoded(noisy(pictured.beside_shadow(pictured.on_paper(large))), "JPEG", quality=60)
-        likeness.append(alike(image_of(scene), image))
+        found = image_of(scene)
+        # a faint end that is lost may move the centre of mass by a pixel
+        moved = (np.roll(found, (down, right), (0, 1)) for down in (-1, 0, 1) for right in (-1, 0, 1))
+        likeness.append(max(alike(one, image) for one in moved))
     assert np.median(likeness) > 0.95
-    print(np.quantile(likeness, [0, 0.01, 0.02, 0.05, 0.1, 0.2]))
-    assert 0
+    assert np.mean(np.array(likeness) > 0.85) > 0.98
