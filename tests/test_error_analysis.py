@@ -12,6 +12,7 @@ from support.clones import Clone, copy_of
 
 from pipeline import error_analysis
 from pipeline.data import files
+from pipeline.error_analysis import calibration, examples_of, trust
 from pipeline.metrics.labels import doubtful
 from pipeline.metrics.scores import softmax
 
@@ -50,3 +51,26 @@ def test_the_doubtful_training_images_are_those_that_other_networks_doubt(finish
     assert (clone.folder / "figures/error_analysis/doubtful_train.png").exists()
     counts = files.read_json(clone.folder / "metrics/error_analysis.json")
     assert isinstance(counts["probable_label_errors_train"], int)
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_a_temperature_is_fitted_on_validation_images_and_never_where_the_test_set_validates(validated: bool):
+    random = np.random.default_rng(0)
+    saved = {
+        name: values
+        for kind in ("", "validation_")
+        for name, values in {
+            f"{kind}logits": random.normal(size=(60, 3)),
+            f"{kind}labels": random.integers(0, 3, 60).astype(np.uint8),
+        }.items()
+    }
+    measures, tables = trust(saved, validated)
+    assert (measures["temperature"] is not None) == validated
+    assert ("brier_score_scaled" in measures) == validated
+    assert len(tables) == 1 + validated
+    assert measures["brier_score"] == calibration(saved["logits"], saved["labels"])["brier_score"]
+
+
+def test_examples_are_named_in_the_order_of_their_evidence():
+    evidence = {"image/wrong": np.array(7), "bias": np.zeros(3), "image/right": np.array(2)}
+    assert list(examples_of(evidence).items()) == [("wrong", 7), ("right", 2)]

@@ -305,3 +305,9 @@ def test_names_are_short_and_distinct_and_numbers_where_the_font_has_no_letters_
     assert style.short_names(long) == ["a rather …0", "a rather …1", "cat", "class 3", "Füße", "class 5"]
     assert style.short_names(["exactly 11!", "twelve signs"]) == ["exactly 11!", "twelve sig…"]
     assert max(map(len, style.short_names([f"the same beginning {n}" for n in range(100)]))) <= 11
+
+
+def test_a_number_that_is_nothing_has_no_sign():
+    _, ((axes,),) = style.canvas(1, 1, height=2.0)
+    style.write_numbers(axes, np.array([[-0.001, -0.01, 0.0]]), "{:.2f}")
+    assert [text.get_text() for text in axes.texts] == ["0.00", "-0.01", "0.00"]
