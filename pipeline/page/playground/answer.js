@@ -52,7 +52,7 @@ function showSteps(ink, made) {
   const pad = $("pad");
   drawGrey(pad, ink, CANVAS);
   drawGrey($("seen"), made.image, SIZE);
-  const note = made.asIs ? "A test image comes centred: it is taken as it is." : made.box ? "" : "Nothing is drawn yet.";
+  const note = made.asIs ? "It has the network's size, and is taken as it is." : made.box ? "" : "Nothing is drawn yet.";
   $("way-note").textContent = note || stepNote(made);
   const cut = made.part && !made.asIs;
   for (const id of ["cut", "fitted"]) $(id).classList.toggle("empty", !cut);

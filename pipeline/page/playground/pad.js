@@ -131,7 +131,7 @@ async function takePicture(file) {
     const size = [bitmap.height, bitmap.width].map(length => Math.max(1, Math.round(length * factor)));
     const canvas = element("canvas", { width: size[1], height: size[0] }), context = canvas.getContext("2d");
     context.drawImage(bitmap, 0, 0, size[1], size[0]);
-    put({ picture: inkOf(context.getImageData(0, 0, size[1], size[0]).data, size, SIZE) });
+    put({ picture: inkOf(context.getImageData(0, 0, size[1], size[0]).data, size, SIZE, run.centred) });
     $("message").textContent = ["Picture taken", ...state.base.picture.done].join("; ") + ". It is not in the page's address.";
   } catch (error) {
     $("message").textContent = error.message;

@@ -91,6 +91,12 @@ function otsu(greys) {
   return best;
 }
 
+// Values from 0 up with the largest brought to 255.
+function stretched(values) {
+  const largest = farthest(values) || 1;
+  return Uint8Array.from(values, value => Math.floor(value * 255 / largest + 0.5 + SLACK));
+}
+
 // Ink without pieces at the edge, where others are of some size, and without specks.
 function whole(ink, [height, width]) {
   const piece = new Int32Array(ink.length), pixels = [0], atEdge = [false];
@@ -124,8 +130,11 @@ function checkContrast(found) {
 }
 
 // Ink and its size from a picture's pixels, and what was done; throws an error that says why a picture holds nothing.
-function inkOf(pixels, size, networkSize) {
-  const greys = greyed(pixels), isReady = size[0] === networkSize[0] && size[1] === networkSize[1];
+// Where images are no centred digits a picture is taken in grey as it is.
+function inkOf(pixels, size, networkSize, isDigit) {
+  const greys = greyed(pixels);
+  if (!isDigit) return { ink: greys, size, done: ["in grey"] };
+  const isReady = size[0] === networkSize[0] && size[1] === networkSize[1];
   const factor = Math.min(1, SIDE / Math.max(...size));
   const smaller = isReady ? size : size.map(length => Math.max(1, Math.floor(length * factor + 0.5)));
   const reduced = averaged(greys, size[1], { top: 0, left: 0, height: size[0], width: size[1] }, smaller);
@@ -133,13 +142,12 @@ function inkOf(pixels, size, networkSize) {
   const bright = reduced.map(grey => (isDark ? 255 - grey : grey)), done = isDark ? ["inverted"] : [];
   if (isReady) {
     checkContrast(Math.max(...bright) - Math.min(...bright));
-    return { ink: bright, size, done };
+    return { ink: bright, size, done, isReady };
   }
   const behind = background(bright, smaller), above = bright.map((grey, at) => grey - behind[at]);
   checkContrast(farthest(above));
   // a shadow dims ink and paper alike
   const lit = Float64Array.from(above, (grey, at) => (isDark ? grey * 255 / Math.max(1, 255 - behind[at]) : grey));
-  const brightest = farthest(lit), ink = Uint8Array.from(lit, grey => Math.floor(grey * 255 / brightest + 0.5 + SLACK));
-  const level = otsu(ink);
+  const ink = stretched(lit), level = otsu(ink);
   return { ink: whole(ink.map(grey => (grey > level ? grey : 0)), smaller), size: smaller, done: [...done, "its background taken off"] };
 }

@@ -41,8 +41,11 @@ function canvasInk() {
 // The image that the network gets, and how it came about. A test image is as it should be already.
 function networkImage(ink) {
   if (state.base && !state.strokes.length) {
-    if (state.base.test !== undefined) return { image: testImage(state.base.test), asIs: true };
-    return centred(state.base.picture.ink, state.base.picture.size, SIZE, state.steps);
+    const { test, picture } = state.base;
+    if (test !== undefined) return { image: testImage(test), asIs: true };
+    if (picture.isReady) return { image: picture.ink, asIs: true };
+    const made = centred(picture.ink, picture.size, SIZE, state.steps);
+    return run.centred ? { ...made, image: stretched(made.image) } : made;
   }
   return centred(ink, CANVAS, SIZE, state.steps);
 }
