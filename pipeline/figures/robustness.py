@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -25,11 +26,14 @@ def draw_curves(table: pd.DataFrame, means: pd.DataFrame) -> Figure:
     """
     curves = table.groupby("corruption", sort=False)
     rows = -(-(len(curves) + 1) // 2)
-    figure = Figure(figsize=(WIDTH, 1.5 * rows + 0.6), dpi=DPI)
-    figure.suptitle("How often the network is right, and how sure it is")
+    figure = Figure(figsize=(WIDTH, 1.5 * rows + 0.8), dpi=DPI)
     mean, *others = figure.subplots(rows, 2, sharex=True, sharey=True).flat
     _draw_curve(mean, "mean of all that follow" if len(curves) > 1 else "mean", means)
-    figure.legend(*mean.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    title = "How often the network is right, and how sure it is"  # of the legend: a `suptitle` would lie on that
+    figure.legend(
+        *mean.get_legend_handles_labels(), loc="outside upper center", ncols=2, title=title,
+        title_fontsize=rcParams["figure.titlesize"],
+    )  # fmt: skip
     for axes, (name, curve) in zip(others, curves, strict=False):
         _draw_curve(axes, str(name).replace("_", " "), curve)
     for axes in others[len(curves) :]:

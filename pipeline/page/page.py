@@ -94,6 +94,6 @@ def percent(share: float, digits: int = 2) -> str:
 
 def as_yaml(value: Any) -> str:
     """Return a setting as params.yaml has it."""
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return f"[{', '.join(map(as_yaml, value))}]"
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)

@@ -64,6 +64,18 @@ def test_every_column_of_panels_ends_with_the_strengths(count: int):
         assert [label.get_text() for label in axes.get_xticklabels() if label.get_visible()] == [*"012345"]
 
 
+def test_no_title_of_the_curves_lies_on_another_or_on_the_legend():
+    figure = robustness.draw_curves(table(7), means(table(7)))
+    style.encode(figure, "png")  # lays it out
+    (legend,) = figure.legends
+    texts = [*legend.get_texts(), legend.get_title(), *(axes.title for axes in figure.axes if axes.lines)]
+    boxes = [text.get_window_extent() for text in texts]
+    for number, box in enumerate(boxes):
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+        assert not any(box.overlaps(other) for other in boxes[:number])
+
+
 def test_the_map_writes_every_shift_in_its_place_and_frames_the_middle():
     accuracies = np.arange(25).reshape(5, 5) / 25
     (axes,) = robustness.draw_shifts(accuracies).axes

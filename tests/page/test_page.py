@@ -591,6 +591,7 @@ def test_the_page_warns_of_sure_mistakes_only_where_there_are_mistakes(content):
         (True, "true"),
         ((), "[]"),
         (("rotate", "shear"), "[rotate, shear]"),
+        ([2, None], "[2, null]"),
         (0.25, "0.25"),
         ("max", "max"),
     ],
