@@ -26,7 +26,8 @@ from pipeline.metrics.kernel_types import (
 )  # fmt: skip
 from pipeline.metrics.ridge import RAW, WINDOWS, pooled_responses, ridge_answers
 from pipeline.metrics.statistics import wilson_interval
-from pipeline.network.kernels import LAPLACIAN, Array, as_convolution, as_pictures, random_kernels
+from pipeline.network.kernels import LAPLACIAN, Array, as_convolution, as_pictures
+from pipeline.network.ranged import ranged_kernels
 from pipeline.tracking.stage import stage
 
 # the first ones: a second or so for each group of kernels
@@ -110,7 +111,8 @@ def main() -> None:
             kernels = by_first_name(dict(saved))
         initial, learnt = kernels.get("initial", {}), kernels.get("learnt", {})
         first = next(iter(maps), None)
-        random = random_kernels(demo_settings.kernels, demo_settings.seed)
+        low, high = demo_settings.low, demo_settings.high
+        random = ranged_kernels(demo_settings.kernels, demo_settings.seed, low, high)
         named = {str(number): kernel for number, kernel in enumerate(random)} | {"Laplace": LAPLACIAN}
 
         folder = paths.figures("visualise")
@@ -155,7 +157,7 @@ def main() -> None:
             pictures = [own["learnt"][number] for number in shown["filter"]]
             style.save(draw_types(pictures, matches(shown, len(pictures[0])), shown), folder / "types.png")
         labels = {
-            "random": "random, in [-1, 0)",
+            "random": f"random, in [{low:g}, {high:g})",
             "initial": "before training",
             "learnt": "learnt",
             "laplacian": "Laplacian",
