@@ -8,7 +8,8 @@ from pipeline.data import files, prepared
 from pipeline.figures import style
 from pipeline.figures.kernels import draw_edge, draw_pooling, draw_random
 from pipeline.metrics.edges import edge_auroc, filter_response, mean_absolute_correlation
-from pipeline.network.kernels import LAPLACIAN, Array, random_kernels
+from pipeline.network.kernels import LAPLACIAN, Array
+from pipeline.network.ranged import ranged_kernels
 from pipeline.tracking.stage import stage
 
 
@@ -37,14 +38,15 @@ def main() -> None:
         index = prepared.choose(settings.image, images, settings.seed, "kernel_demo.image")
         image = np.asarray(images[index])
         measured = np.asarray(images[: settings.measured_images])
-        kernels = random_kernels(settings.kernels, settings.seed)
+        kernels = ranged_kernels(settings.kernels, settings.seed, settings.low, settings.high)
         responses = [filter_response(image, kernel) for kernel in kernels]
         edge = [edge_auroc(kernel, measured) for kernel in kernels]
         laplacian_edge = edge_auroc(LAPLACIAN, measured)
         laplacian_response = filter_response(image, LAPLACIAN)
 
         folder = paths.figures("kernel_demo")
-        style.save(draw_random(image, kernels, responses, edge), folder / "random_kernels.png")
+        random = draw_random(image, kernels, responses, edge, (settings.low, settings.high))
+        style.save(random, folder / "random_kernels.png")
         style.save(draw_edge(image, LAPLACIAN, laplacian_response, laplacian_edge), folder / "edge_kernel.png")
         pooling = draw_pooling(laplacian_response, max_pool(laplacian_response), busiest_patch(laplacian_response))
         style.save(pooling, folder / "max_pooling.png")

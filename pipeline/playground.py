@@ -106,7 +106,7 @@ def carried(
         ],
         "initial": array(kernels[first], np.float32) if first else None,
         "edges": edge_bank().round(6).reshape(-1, 9).tolist(),
-        "random": {"low": -1.0, "high": 0.0, "count": settings.kernel_demo.kernels},
+        "random": {name: getattr(settings.kernel_demo, name) for name in ("low", "high", "kernels")},
         "images": told_images(test, probabilities),
     }
 

@@ -16,7 +16,8 @@ from pipeline.figures.network import draw_activations, draw_curves, draw_followe
 from pipeline.metrics.edges import edge_auroc, mean_absolute_correlation
 from pipeline.metrics.kernel_types import by_type, kernel_types, matches, type_counts
 from pipeline.metrics.kernel_worth import kernels_to_try, ridge_table
-from pipeline.network.kernels import LAPLACIAN, Array, as_convolution, as_pictures, edge_bank, random_kernels
+from pipeline.network.kernels import LAPLACIAN, Array, as_convolution, as_pictures, edge_bank
+from pipeline.network.ranged import ranged_kernels
 from pipeline.tracking.stage import stage
 
 # the first ones: a second or so for each group of kernels
@@ -131,7 +132,7 @@ def main() -> None:
         network = read_network()
         first = next(iter(network.maps), None)
         initial, learnt = (as_pictures(layers[first]) if first else [] for layers in (network.initial, network.learnt))
-        random = random_kernels(demo.kernels, demo.seed)
+        random = ranged_kernels(demo.kernels, demo.seed, demo.low, demo.high)
         measured = np.asarray(prepared.load("train").images[: demo.measured_images])
         few = [(prepared.load(name), most) for name, most in RIDGE_IMAGES.items()]
 
@@ -158,7 +159,8 @@ def main() -> None:
             pictures = [learnt[number] for number in shown["filter"]]
             style.save(draw_types(pictures, matches(shown, len(pictures[0])), shown), folder / "types.png")
         if edge["learnt"]:
-            style.save(draw_edge_auroc({WORDS[group]: edge[group] for group in groups}), folder / "edge_auroc.png")
+            words = WORDS | {"random": f"random, in [{demo.low:g}, {demo.high:g})"}
+            style.save(draw_edge_auroc({words[group]: edge[group] for group in groups}), folder / "edge_auroc.png")
 
         files.write_text(paths.RIDGE, ridge.to_csv(index=False))
         files.write_text(paths.KERNEL_TYPES, types.to_csv(index=False))

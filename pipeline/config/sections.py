@@ -11,6 +11,7 @@ Index = Annotated[int, Ge(0)]
 Positive = Annotated[int, Ge(1)]
 Number = Annotated[float, Ge(0)]
 Rate = Annotated[float, Ge(0), Lt(1)]
+KernelValue = Annotated[float, Ge(-100), Le(100)]
 
 
 def _count_or_all(value: Any) -> int | Literal["all"]:
@@ -68,12 +69,22 @@ class Prepare(Section):
 
 
 class KernelDemo(Section):
-    """Which image the random kernels run over, and how many images their edge measure."""
+    """The random kernels, which image they run over, and how many images their edge measure."""
 
     seed: Seed
     image: Index | None
     kernels: Annotated[int, Ge(1), Le(40)]
+    low: KernelValue
+    high: KernelValue
     measured_images: Positive
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "KernelDemo":
+        if self.low >= self.high:
+            raise ValueError(
+                f"kernel_demo.low: found {self.low:g}; allowed are numbers below kernel_demo.high, {self.high:g}"
+            )
+        return self
 
 
 class Model(Section):

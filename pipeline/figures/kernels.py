@@ -19,8 +19,17 @@ Array = NDArray[np.floating]
 INCHES = 5.4  # across, of what has many words: letters that can be read on a phone, and as many pixels as the others
 
 
-def draw_random(image: NDArray[np.uint8], kernels: Array, responses: list[Array], edge: list[float | None]) -> Figure:
-    """Draw an image, and beside it each random kernel above its response, with its edge AUROC."""
+def draw_random(
+    image: NDArray[np.uint8],
+    kernels: Array,
+    responses: list[Array],
+    edge: list[float | None],
+    ends: tuple[float, float] = (-1, 0),
+) -> Figure:
+    """Draw an image, and beside it each random kernel above its response, with its edge AUROC.
+
+    The ends of the kernels' range are drawn black and white.
+    """
     columns = 5
     rows = -(-len(kernels) // columns)
     figure, axes = style.canvas(2 * rows, columns + 1, height=2.2 * rows + 0.3, height_ratios=[0.6, 1] * rows)
@@ -30,7 +39,7 @@ def draw_random(image: NDArray[np.uint8], kernels: Array, responses: list[Array]
     style.show(axes[1, 0], image, "the image")
     for number, (kernel, result, measure) in enumerate(zip(kernels, responses, edge, strict=True)):
         above, below = axes[2 * (number // columns) :, 1 + number % columns][:2]
-        style.show(above, kernel, f"kernel {number}", vmin=-1, vmax=0)
+        style.show(above, kernel, f"kernel {number}", vmin=ends[0], vmax=ends[1])
         style.show(below, result, "response" if measure is None else f"edge AUROC {measure:.2f}")
     return figure
 

@@ -74,6 +74,7 @@ def render(content: dict[str, Any], template: Path = TEMPLATE) -> str:
     environment.filters["number"] = number
     environment.filters["percent"] = percent
     environment.filters["yaml"] = as_yaml
+    environment.filters["signed"] = signed
     return environment.get_template(template.name).render(content) + "\n"
 
 
@@ -85,6 +86,11 @@ def thousands(value: int) -> str:
 def number(value: float | None, digits: int = 2) -> str:
     """Return a measured number, or a dash where there was nothing to measure."""
     return "—" if value is None else f"{float(value):,.{digits}f}"
+
+
+def signed(value: float) -> str:
+    """Return a number as short as it is, with a minus sign rather than a hyphen."""
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
 
 def percent(share: float, digits: int = 2) -> str:

@@ -60,6 +60,10 @@ def test_valid_settings_come_back_as_they_were_written(tree: dict[str, Any]):
     assert params.parse(yaml.safe_dump(tree, allow_unicode=True), "params.yaml").model_dump(mode="json") == tree
 
 
+# of two keys that contradict each other one is named, whichever was changed
+CONTRADICTED = {"kernel_demo.high": ("kernel_demo.low",)}
+
+
 @given(st.sampled_from(sorted(LEAVES)), anything)
 @settings(deadline=None)
 def test_whatever_stands_at_a_key_is_taken_as_it_is_or_refused_by_the_keys_name(key: str, value: Any):
@@ -71,7 +75,8 @@ def test_whatever_stands_at_a_key_is_taken_as_it_is_or_refused_by_the_keys_name(
     except UserError as error:
         refusals = str(error).splitlines()
     assert refusals or (taken == value and isinstance(value, bool) == isinstance(LEAVES[key], bool))
-    assert all(line.startswith(f"params.yaml: {key}") for line in refusals)
+    names = (key, *CONTRADICTED.get(key, ()))
+    assert all(line.startswith(tuple(f"params.yaml: {name}" for name in names)) for line in refusals)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +87,11 @@ def test_whatever_stands_at_a_key_is_taken_as_it_is_or_refused_by_the_keys_name(
         ("prepare.train_size", "some", 'found "some"; .*whole number from 1 up, or all'),
         ("prepare.validation", "other", "found \"other\"; .*'holdout' or 'test'"),
         ("kernel_demo.seed", "-1", "found -1; .*greater than or equal to 0"),
+        ("kernel_demo.low", "0.0", "found 0; allowed are numbers below kernel_demo.high, 0"),
+        ("kernel_demo.low", "0.5", "found 0.5; allowed are numbers below kernel_demo.high, 0"),
+        ("kernel_demo.low", "-101", "found -101; .*greater than or equal to -100"),
+        ("kernel_demo.high", "100.5", "found 100.5; .*less than or equal to 100"),
+        ("kernel_demo.high", "one", 'found "one"; .*valid number'),
         ("train.seed", "4294967296", "found 4294967296; .*less than 4294967296"),
         ("model.filters", "0", "found 0; .*valid array"),
         ("model.dropout", "1.0", "found 1.0; .*less than 1"),
@@ -120,6 +130,11 @@ def test_a_wrong_value_is_refused_in_a_line_with_key_finding_and_allowance(key: 
 def test_layers_that_do_not_fit_together_are_refused_by_name(changes: dict[str, Any], line: str):
     tree = COMMITTED | {"model": COMMITTED["model"] | changes}
     assert re.fullmatch(f"params.yaml: {line}", refusal(yaml.safe_dump(tree)))
+
+
+def test_a_range_of_kernels_that_ends_below_its_start_is_refused_with_both_ends():
+    line = "params.yaml: kernel_demo.low: found -1; allowed are numbers below kernel_demo.high, -2"
+    assert refusal(changed("kernel_demo.high", "-2")) == line
 
 
 def test_without_a_convolution_any_filter_may_be_named_since_none_is_followed():

@@ -16,6 +16,7 @@ from pipeline import kernel_demo
 from pipeline.figures import kernels as kernel_figures
 from pipeline.metrics.edges import filter_response
 from pipeline.network.kernels import LAPLACIAN, random_kernels
+from pipeline.network.ranged import ranged_kernels
 
 IMAGE = synthetic_digits(1, 0).images[0]
 
@@ -85,6 +86,12 @@ def test_each_random_kernel_stands_above_its_own_response_and_edge_measure(count
         under = below[place.rowspan.start + 1, place.colspan.start]
         np.testing.assert_array_equal(data(under), responses[number])
         assert under.get_title() == (f"edge AUROC {measures[number]:.2f}" if number else "response")
+
+
+def test_random_kernels_of_another_range_are_drawn_from_black_to_white_over_it():
+    kernels = ranged_kernels(2, 0, -1, 3)
+    shown = drawn(kernel_figures.draw_random(IMAGE, kernels, [RESPONSE] * 2, [None] * 2, (-1, 3)))
+    assert [axes.images[0].get_clim() for axes in shown if axes.get_title().startswith("kernel")] == [(-1, 3)] * 2
 
 
 @pytest.mark.parametrize(("measure", "title"), [(0.954, "its response, edge AUROC 0.95"), (None, "its response")])

@@ -578,6 +578,39 @@ def test_the_page_calls_responses_alike_only_where_they_are(content, correlation
     assert ("Their responses all look alike" in rendered(content).text) == alike
 
 
+ONE_SIGN = [
+    "Numbers of one sign add up brightness", "like the random kernels of the demo.",
+    "for the random kernels of one sign", ", a blurred copy of the image",
+]  # fmt: skip
+BOTH_SIGNS = ["Numbers of both signs take away from each other on flat ink", "for the random kernels of the demo,"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told", "one_sign"),
+    [
+        (-1.0, 0.0, "-1 and 0", True), (0.0, 0.5, "0 and 0.5", True), (2.0, 3.0, "2 and 3", True),
+        (-1.0, 1.0, "-1 and 1", False), (-0.25, 100.0, "-0.25 and 100", False),
+    ],
+)  # fmt: skip
+def test_the_page_tells_the_range_of_the_random_kernels_and_blames_one_sign_only_where_there_is_one(
+    content, low, high, told, one_sign
+):
+    change(content, "kernel_demo", low=low, high=high)
+    told = told.replace("-", "\N{MINUS SIGN}")
+    html = unescape(render(content))
+    assert f"kernels with random values between {told}, and" in html
+    assert "(black {}, white {})".format(*told.split(" and ")) in html
+    assert [said for said in ONE_SIGN if said in html] == (ONE_SIGN if one_sign else [])
+    assert [said for said in BOTH_SIGNS if said in html] == ([] if one_sign else BOTH_SIGNS)
+
+
+@pytest.mark.parametrize(("highest", "mixed"), [(0.8, True), (0.45, False)])
+def test_the_page_finds_edges_among_random_kernels_of_both_signs_only_where_there_are_some(content, highest, mixed):
+    change(content, "kernel_demo", high=1.0)
+    content["metrics"]["kernel_demo"]["random_edge_auroc_highest"] = highest
+    assert ("some answer more to flat ink, others more to edges" in rendered(content).text) == mixed
+
+
 def test_the_page_warns_of_sure_mistakes_only_where_there_are_mistakes(content):
     assert "the surest of the mistakes below was made with a probability of 0.99." in rendered(content).text
     without_wrong_images(content)

@@ -3,6 +3,7 @@
 import string
 from typing import Any, get_type_hints
 
+from hypothesis import assume
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -52,6 +53,9 @@ def trees(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
     """Settings of all sections that fit together."""
     tree = {name: draw(drawn(field.annotation)) for name, field in Params.model_fields.items()}
     tree["model"] = fit_together(tree["model"])
+    ends = tree["kernel_demo"]["low"], tree["kernel_demo"]["high"]
+    assume(ends[0] != ends[1])
+    tree["kernel_demo"] |= {"low": min(ends), "high": max(ends)}
     if tree["model"]["filters"]:
         tree["visualise"]["filter"] %= tree["model"]["filters"][0]
     if tree["prepare"]["validation"] == "test":

@@ -29,7 +29,7 @@ function bankKernels() {
   switch (shown.bank) {
     case "initial": return initial;
     case "edges": return filtersLast(run.edges, 3);
-    case "random": return filtersLast(Array.from({ length: run.random.count }, () =>
+    case "random": return filtersLast(Array.from({ length: run.random.kernels }, () =>
       Array.from({ length: 9 }, () => run.random.low + (run.random.high - run.random.low) * random())), 3);
     default: return filtersLast([ownNumbers()], 3);
   }
