@@ -738,7 +738,7 @@ assert kernels.shape == (3, 3, 1, 32) and maps.shape == (1, 26, 26, 32)
 @pytest.mark.slow
 def test_the_pages_lines_of_code_run_one_after_another_and_compute_what_the_page_says(content, finished, tmp_path):
     (tmp_path / "data").symlink_to(finished.folder / "data")
-    lines = re.findall(r"<pre><code>(.*?)</code></pre>", render(content), re.DOTALL)
+    lines = re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", render(content), re.DOTALL)
     assert len(lines) == len(list((TEMPLATE.parent / "code").iterdir()))
     script = unescape("\n".join([*lines, CHECKED]))
     environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(PROJECT), "TF_CPP_MIN_LOG_LEVEL": "3"}
