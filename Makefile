@@ -8,9 +8,12 @@ export DVC_NO_ANALYTICS := true
 # DVC asks for a name, which a user of a container may not have
 export USER ?= $(shell id -u)
 export MLFLOW_DISABLE_TELEMETRY := true
-# Matplotlib warns in every stage where it cannot keep its list of fonts
+# where there is no home, Matplotlib cannot keep its list of fonts and warns in every stage, and Jupyter does not start
 ifneq ($(shell [ -w "$$HOME" ] && echo yes),yes)
 export MPLCONFIGDIR ?= $(CURDIR)/.venv/matplotlib
+export JUPYTER_CONFIG_DIR ?= $(CURDIR)/notebooks/.venv/jupyter
+export JUPYTER_DATA_DIR ?= $(CURDIR)/notebooks/.venv/jupyter
+export IPYTHONDIR ?= $(CURDIR)/notebooks/.venv/jupyter
 endif
 
 help: ## list the commands

@@ -58,7 +58,7 @@ def execute(clone: Clone, home: Path) -> dict[str, list[Any]]:
 
 @pytest.fixture(scope="module")
 def erring(make_clone: Callable[[], Clone]) -> Clone:
-    """A clone in which all ran that the notebook repeats, with a network that learns so little that it is often wrong."""
+    """A clone in which all ran that the notebook repeats, with a network that learnt too little to be always right."""
     clone = make_clone()
     clone.set(train__learning_rate=0.0003)
     clone.repro("error_analysis")
