@@ -1,6 +1,6 @@
 # `make` rebuilds every number, table and figure; `make help` lists the rest.
 .DEFAULT_GOAL := repro
-.PHONY: help repro back experiments mend compare predict test test-unit test-long lint ui promote serve queue study bench lock clean
+.PHONY: help repro back experiments mend compare predict notebook test test-unit test-long lint ui promote serve queue study bench lock clean
 PYTHON ?= python3
 JOBS ?= 2
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -8,9 +8,12 @@ export DVC_NO_ANALYTICS := true
 # DVC asks for a name, which a user of a container may not have
 export USER ?= $(shell id -u)
 export MLFLOW_DISABLE_TELEMETRY := true
-# Matplotlib warns in every stage where it cannot keep its list of fonts
+# where there is no home, Matplotlib cannot keep its list of fonts and warns in every stage, and Jupyter does not start
 ifneq ($(shell [ -w "$$HOME" ] && echo yes),yes)
 export MPLCONFIGDIR ?= $(CURDIR)/.venv/matplotlib
+export JUPYTER_CONFIG_DIR ?= $(CURDIR)/notebooks/.venv/jupyter
+export JUPYTER_DATA_DIR ?= $(CURDIR)/notebooks/.venv/jupyter
+export IPYTHONDIR ?= $(CURDIR)/notebooks/.venv/jupyter
 endif
 
 help: ## list the commands
@@ -66,6 +69,12 @@ ui: .venv/complete ## open the MLflow UI on this project's runs: PORT=5001, HOST
 	@echo "make ui: the MLflow UI, in some seconds at the address below; Ctrl-C ends it"
 	@python -m pipeline.commands.ui $(if $(PORT),--port $(PORT)) $(if $(HOST),--host $(HOST))
 
+notebook: .venv/complete notebooks/.venv/complete ## open the article as a notebook, in JupyterLab: PORT=8889, HOST=0.0.0.0 for the network
+	@echo "make notebook: JupyterLab, in some seconds in your browser or at an address below; Ctrl-C ends it"
+	@JUPYTER_PATH="$(CURDIR)/notebooks/.venv/share/jupyter" python -m ipykernel install --prefix notebooks/.venv >/dev/null
+	@notebooks/.venv/bin/jupyter-lab -y --allow-root --notebook-dir . --LabApp.default_url /lab/tree/notebooks/article.ipynb \
+		$(if $(PORT),--port $(PORT)) $(if $(HOST),--ip $(HOST))
+
 promote: .venv/complete ## make a run's model the champion if it is not worse: RUN=<id>, or latest; FORCE=1 does not ask
 	@echo "make promote: the model of run $(RUN) against the champion, on validation images"
 	@python -m pipeline.commands.promote $(RUN) $(if $(FORCE),--force)
@@ -87,19 +96,29 @@ bench: .venv/complete ## time the pipeline against its peers; ONLY=cold runs one
 	@echo "make bench: about seventy minutes in all; figures in benchmarks/README.md"
 	@python -m benchmarks $(ONLY)
 
-lock: .venv/complete ## write requirements.lock anew from pyproject.toml
+COMPILE := uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-header
+
+lock: .venv/complete ## write requirements.lock, and that of the notebook, anew from pyproject.toml
 	@echo "make lock: newest versions that pyproject.toml allows, with hashes"
-	@uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-header --group dev \
-		pyproject.toml --output-file requirements.lock
+	@$(COMPILE) --group dev pyproject.toml --output-file requirements.lock
+	@$(COMPILE) --group notebook --output-file notebooks/requirements.lock
 
-clean: ## remove the environment and what the pipeline made; your own files, git and DVC's cache stay
-	@echo "make clean: what the pipeline made, and .venv"
+clean: ## remove the environments and what the pipeline made; your own files, git and DVC's cache stay
+	@echo "make clean: what the pipeline made, .venv and notebooks/.venv"
 	@.venv/bin/python -m pipeline.commands.clean || echo "make clean: without the environment, outputs are left as they are"
-	@rm -rf .venv
+	@rm -rf .venv notebooks/.venv
 
-# The scripts hold the path of the environment, so one that was moved, or copied with the project, is made anew.
+# The scripts hold the path of their environment, so one that was moved, or copied with the project, is made anew.
 ifneq ($(shell cat .venv/complete 2>/dev/null),$(CURDIR))
 .PHONY: .venv/complete
 endif
+ifneq ($(shell cat notebooks/.venv/complete 2>/dev/null),$(CURDIR))
+.PHONY: notebooks/.venv/complete
+endif
 .venv/complete: requirements.lock
 	@bash environment.sh $(PYTHON)
+
+# JupyterLab alone: the notebook's kernel is that of .venv
+notebooks/.venv/complete: notebooks/requirements.lock | .venv/complete
+	@bash environment.sh $(PYTHON) notebooks/.venv notebooks/requirements.lock "0.1 GB to download, 0.3 GB on disk"
+	@notebooks/.venv/bin/jupyter-labextension disable --log-level ERROR --level sys_prefix @jupyterlab/apputils-extension:announcements

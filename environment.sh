@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Make .venv from requirements.lock, by the first Python that fits; `make` calls it. What is in the way is one line and its cure.
-# usage: bash environment.sh [PYTHON]
+# Make an environment from its lock, by the first Python that fits; `make` calls it. What is in the way is one line and its cure.
+# usage: bash environment.sh [PYTHON] [FOLDER LOCK SIZE]
 set -euo pipefail
+folder=${2:-.venv} lock=${3:-requirements.lock} size=${4:-"0.9 GB to download, 3.3 GB on disk, some minutes"}
 
 stop() {
     echo "make: $*" >&2
@@ -29,10 +30,10 @@ done
 "$python" -c 'import venv, ensurepip' 2>/dev/null ||
     stop "$python has no venv module; install it (Debian: apt-get install python3-venv)"
 
-echo "make: .venv from requirements.lock, with $("$python" --version): 0.9 GB to download, 3.3 GB on disk, some minutes"
-"$python" -m venv --clear .venv
-pip=.venv/bin/pip
-# PIP_USER: a `user = true` of pip's configuration would keep uv out of .venv
+echo "make: $folder from $lock, with $("$python" --version): $size"
+"$python" -m venv --clear "$folder"
+pip=$folder/bin/pip
+# PIP_USER: a `user = true` of pip's configuration would keep uv out of the environment
 PIP_USER=0 $pip install --quiet --disable-pip-version-check "$(grep -o '^uv==[^ ]*' requirements.lock)"
 
 # uv, pinned in the lock like the rest, installs in seconds what pip does in minutes, but reads nothing of pip's configuration
@@ -43,9 +44,9 @@ index=${PIP_INDEX_URL:-$(configured index-url)}
 certificates=${PIP_CERT:-$(configured cert)}
 [ -z "$index" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
 [ -z "$certificates" ] || export SSL_CERT_FILE="${SSL_CERT_FILE:-$certificates}"
-[ -w "${XDG_CACHE_HOME:-${HOME:-/}}" ] || export UV_CACHE_DIR="${UV_CACHE_DIR:-$PWD/.venv/cache}"
+[ -w "${XDG_CACHE_HOME:-${HOME:-/}}" ] || export UV_CACHE_DIR="${UV_CACHE_DIR:-$PWD/$folder/cache}"
 [ -t 2 ] || export UV_NO_PROGRESS=1
 # the modules are compiled at once, so that no stage pays for it later
-.venv/bin/uv pip sync --python .venv/bin/python --compile-bytecode --require-hashes requirements.lock 2>&1 |
+"$folder/bin/uv" pip sync --python "$folder/bin/python" --compile-bytecode --require-hashes "$lock" 2>&1 |
     grep --line-buffered -v '^ [+-] ' >&2 # the list of all packages
-pwd -P >.venv/complete # the scripts hold the path: moved, or copied with the project, it is made anew
+pwd -P >"$folder/complete" # the scripts hold the path: moved, or copied with the project, it is made anew

@@ -11,7 +11,7 @@ from support.clones import PROJECT
 STUB_PYTHON = """#!/bin/sh
 case $1 in
     --version) echo "Python 3.12.0, a stub" ;;
-    -m) mkdir -p .venv/bin && cp "$STUBS/pip" "$STUBS/uv" .venv/bin ;;
+    -m) mkdir -p "$4/bin" && cp "$STUBS/pip" "$STUBS/uv" "$4/bin" ;;
 esac
 """
 STUB_PIP = """#!/bin/sh
@@ -22,6 +22,7 @@ case "$1 $3" in
 esac
 """
 STUB_UV = """#!/bin/sh
+echo "UV=$*" >>asked
 echo "UV_DEFAULT_INDEX=$UV_DEFAULT_INDEX" >>asked
 echo "SSL_CERT_FILE=$SSL_CERT_FILE" >>asked
 echo "UV_CACHE_DIR=$UV_CACHE_DIR" >>asked
@@ -46,13 +47,13 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def make_environment(project: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the script with the stub of Python."""
+def make_environment(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the script with the stub of Python, and more arguments behind it."""
     stubs = project.parent / "stubs"
     ours = ("PIP_", "UV_", "SSL_", "GIT_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     path = f"{stubs}{os.pathsep}{kept['PATH']}"
-    command = ["bash", "environment.sh", str(stubs / "python")]
+    command = ["bash", "environment.sh", str(stubs / "python"), *arguments]
     defaults = {"PATH": path, "STUBS": str(stubs), "CONFIGURED": "nothing"}
     return subprocess.run(command, cwd=project, env=kept | defaults | environment, capture_output=True, text=True)
 
@@ -67,7 +68,22 @@ def test_the_size_and_what_is_loaded_are_told_and_the_list_of_packages_is_not(pr
     assert (result.returncode, (project / ".venv/complete").read_text()) == (0, f"{project}\n")
     assert "0.9 GB to download, 3.3 GB on disk" in result.stdout
     assert result.stderr == "Downloading tensorflow (545.9MiB)\n"
-    assert asked(project) == {"PIP_USER": "0", "UV_DEFAULT_INDEX": "", "SSL_CERT_FILE": "", "UV_CACHE_DIR": ""}
+    told = asked(project)
+    assert told.pop("UV").endswith(" --python .venv/bin/python --compile-bytecode --require-hashes requirements.lock")
+    assert told == {"PIP_USER": "0", "UV_DEFAULT_INDEX": "", "SSL_CERT_FILE": "", "UV_CACHE_DIR": ""}
+
+
+def test_the_notebooks_environment_is_made_the_same_way_in_its_own_folder_from_its_own_lock(project: Path):
+    other = ("notebooks/.venv", "notebooks/requirements.lock", "little")
+    result = make_environment(project, *other, HOME="/nonexistent")
+    assert result.stdout.startswith("make: notebooks/.venv from notebooks/requirements.lock, with Python 3.12.0")
+    assert result.stdout.endswith(": little\n")
+    assert (project / "notebooks/.venv/complete").read_text() == f"{project}\n"
+    assert asked(project)["UV"].endswith(
+        " --python notebooks/.venv/bin/python --compile-bytecode --require-hashes notebooks/requirements.lock"
+    )
+    assert asked(project)["UV_CACHE_DIR"] == f"{project}/notebooks/.venv/cache"
+    assert not (project / ".venv").exists()
 
 
 @pytest.mark.parametrize("key", ["global.index-url", "install.index-url"])
