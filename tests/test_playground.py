@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.browser import needs_browser, opened
+from support.browser import needs_browser, opened, violations
 from support.clones import SETTINGS, Clone
 from support.networks import IMAGES, SIZE
 from support.playgrounds import ANSWERS, CLASSES, answers_as_the_pipeline_did, network_of, page_of
@@ -25,6 +25,16 @@ def test_the_page_of_own_data_answers_to_every_test_image_as_the_pipeline_did(fi
         assert answers_as_the_pipeline_did(page, finished.folder) == 200
         assert not page.is_checked("#mass"), "whether the images were centred is not known"
     assert said == []
+
+
+@needs_browser
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index", "playground"])
+def test_axe_finds_nothing_that_keeps_anybody_from_reading_the_pages(finished: Clone, name: str, scheme: str) -> None:
+    page_file = finished.folder / f"report/{name}.html"
+    with opened(page_file.as_uri(), color_scheme=scheme, bypass_csp=True) as page:  # axe is a script of its own
+        assert violations(page) == []
 
 
 @needs_browser

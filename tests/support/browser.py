@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -24,3 +25,10 @@ def opened(address: str, **settings: Any) -> Iterator[Page]:
         page.goto(address)
         yield page
         browser.close()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds on a page with everything unfolded, a line each."""
+    page.evaluate("() => document.querySelectorAll('details').forEach(details => { details.open = true; })")
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {node['html'][:100]}" for one in found for node in one["nodes"]]
