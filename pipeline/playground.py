@@ -18,7 +18,7 @@ from pipeline.tracking.stage import stage
 Weights = dict[str, NDArray[np.float32]]
 
 LARGEST = 5_500_000  # bytes of weights: as text they are a third longer, and the page stays below 8 MB
-IMAGES = 300_000  # bytes of test images, packed, at most
+IMAGES = 400_000  # letters of test images, packed, at most
 FIRST, MISTAKES, SHOWN = 500, 60, 12  # test images that the page holds, mistakes beside them, and of each those shown
 SHAPING = ("prepare", "model", "train")  # the sections whose settings made the network
 LEFT_OUT = {"Rescaling", "Reshape", "Dropout", "RandomRotation", "RandomTranslation"}  # they do nothing to an answer
@@ -27,8 +27,7 @@ LEFT_OUT = {"Rescaling", "Reshape", "Dropout", "RandomRotation", "RandomTranslat
 def layers(table: Iterable[dict[str, Any]], settings: Model, weights: Weights) -> list[dict[str, Any]]:
     """Return the layers that an answer takes, in their order: type, what the page needs of it, and weights by name.
 
-    The last one's softmax is left to the page, which shows the logits too. Weights are of half precision where they
-    would be too large otherwise.
+    The last one's softmax is left to the page, which shows the logits too.
     """
     told = []
     for row in table:
@@ -48,33 +47,33 @@ def layers(table: Iterable[dict[str, Any]], settings: Model, weights: Weights) -
     return told
 
 
-def chosen_images(test: prepared.Split, predicted: NDArray[np.uint8], confidence: NDArray[np.float32]) -> list[int]:
-    """Return the indices of the test images on the page: the first ones, then further mistakes, the surest first."""
-    first = list(range(min(FIRST, len(test.images))))
-    return [*first, *(index for index in surest_mistakes(test, predicted, confidence) if index >= len(first))]
-
-
-def surest_mistakes(test: prepared.Split, predicted: NDArray[np.uint8], confidence: NDArray[np.float32]) -> list[int]:
+def surest_mistakes(test: prepared.Split, predicted: NDArray[np.intp], confidence: NDArray[np.float32]) -> list[int]:
     """Return the indices of images that the network gets wrong, the surest first."""
     wrong = np.flatnonzero(predicted != test.labels)
-    return [int(index) for index in wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES]]
+    return [int(index) for index in wrong[np.argsort(-confidence[wrong], kind="stable")]]
 
 
 def told_images(test: prepared.Split, probabilities: NDArray[np.float32]) -> dict[str, Any]:
-    """Return the test images of the page, what the network said of each, and which are shown as pictures."""
+    """Return the test images of the page, what the network said of each, and which are shown as pictures.
+
+    They are the first ones, and further ones that it gets wrong, the surest first: fewer of both where they are large.
+    """
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    indices = chosen_images(test, predicted, confidence)
-    while len(text := images_text(np.asarray(test.images[indices]))) > IMAGES * 4 / 3 and len(indices) > 1:
-        indices = indices[: len(indices) // 2]
-    mistakes = [index for index in surest_mistakes(test, predicted, confidence) if index in indices][:SHOWN]
-    right = [index for index in indices if predicted[index] == test.labels[index]][:SHOWN]
+    mistakes = surest_mistakes(test, predicted, confidence)
+    for halved in range(FIRST.bit_length()):
+        first = min(FIRST >> halved, len(test.images))
+        indices = [*range(first), *(index for index in mistakes[: MISTAKES >> halved] if index >= first)]
+        text = images_text(np.asarray(test.images[indices]))
+        if len(text) <= IMAGES:
+            break
+    right = [index for index in indices if predicted[index] == test.labels[index]]
     return {
         "packed": text,
         "indices": indices,
         "labels": test.labels[indices].tolist(),
         "predicted": predicted[indices].tolist(),
         "confidence": [round(float(value), 6) for value in confidence[indices]],
-        "shown": [*right, *mistakes],
+        "shown": [*right[:SHOWN], *[index for index in mistakes if index in indices][:SHOWN]],
     }
 
 
