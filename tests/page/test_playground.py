@@ -123,6 +123,22 @@ STROKES = "() => convscope.state.strokes"
 SEVEN = [[(0.3, 0.2), (0.5, 0.21), (0.72, 0.2), (0.6, 0.45), (0.45, 0.8)], [(0.4, 0.5), (0.65, 0.52)]]
 
 
+def settle(page: Page) -> None:
+    """Wait until the page has shown what it was told."""
+    page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+    )
+
+
+def opened_picture(page: Page, path: Path) -> str:
+    """Open a picture on the page, and return what it says of it."""
+    page.evaluate("() => { document.getElementById('message').textContent = ''; }")
+    page.set_input_files("#open", path)
+    page.wait_for_function("() => document.getElementById('message').textContent")
+    settle(page)
+    return page.inner_text("#message")
+
+
 def draw(page: Page, strokes: list[list[tuple[float, float]]] = SEVEN) -> None:
     """Draw with the mouse."""
     box = page.locator("#pad").bounding_box()
@@ -133,7 +149,7 @@ def draw(page: Page, strokes: list[list[tuple[float, float]]] = SEVEN) -> None:
             if not number:
                 page.mouse.down()
         page.mouse.up()
-    page.wait_for_timeout(100)
+    settle(page)
 
 
 def by_reference(strokes: list[dict[str, Any]], steps: centred.Steps = centred.ALL) -> NDArray[np.int64]:
@@ -196,7 +212,7 @@ def test_mouse_finger_and_keys_that_make_the_same_stroke_make_the_same_image(dig
         for key in [*["ArrowLeft"] * 6, *["ArrowUp"] * 4, " ", *["ArrowRight"] * 11, *["ArrowDown"] * 9, " "]:
             page.keyboard.press(key)
         found["keys"] = page.evaluate(STROKES), seen(page)
-        page.wait_for_timeout(200)
+        settle(page)
         assert "The network answers" in page.inner_text("#said")
     for name, (strokes, image) in found.items():
         (drawn_stroke,) = strokes
@@ -212,21 +228,21 @@ def test_the_address_holds_the_drawing_and_what_it_holds_can_be_undone(browser: 
     draw(browser)
     browser.click("#mass")
     browser.click("#tiles button >> nth=3")
-    browser.wait_for_timeout(100)
+    settle(browser)
     image, address = seen(browser), browser.url
     browser.goto("about:blank")
     browser.goto(address)
-    browser.wait_for_timeout(100)
+    settle(browser)
     assert (seen(browser) == image).all()
     assert browser.evaluate("() => convscope.state.silent") == {"convolution_1": [3]}
     assert not browser.is_checked("#mass")
     browser.click("#clear")
     browser.click("#undo")
-    browser.wait_for_timeout(100)
+    settle(browser)
     assert browser.url == address
     for left in (1, 0):
         browser.click("#undo")
-        browser.wait_for_timeout(100)
+        settle(browser)
         assert len(browser.evaluate(STROKES)) == left
     assert browser.is_disabled("#undo")
     assert not seen(browser).any()
@@ -241,7 +257,7 @@ def test_an_address_that_somebody_changed_draws_what_can_be_drawn(
     browser: Page, digits: str, messages: list[str], address: str
 ) -> None:
     browser.goto(digits + address)
-    browser.wait_for_timeout(200)
+    settle(browser)
     assert len(browser.inner_text("#verdict")) > 3
     assert messages == []
 
@@ -252,13 +268,13 @@ def test_a_silenced_filter_is_taken_for_nothing_until_it_is_woken(browser: Page,
     browser.goto(digits + "#t=2")
     before = browser.inner_text("#for-first + figcaption")
     browser.click("#tiles button >> nth=0")
-    browser.wait_for_timeout(100)
+    settle(browser)
     assert browser.inner_text("#for-first + figcaption") != before
     assert "1 silenced" in browser.inner_text("#silenced")
     browser.click("#measure")
     assert "test images" in browser.inner_text("#silenced")
     browser.click("#wake")
-    browser.wait_for_timeout(100)
+    settle(browser)
     assert browser.inner_text("#for-first + figcaption") == before
 
 
@@ -282,9 +298,7 @@ def test_a_picture_becomes_the_image_that_make_predict_takes_it_for(
     for name, values in cases.items():
         path = tmp_path / "picture.png"
         path.write_bytes(photographed.encoded(values))
-        browser.set_input_files("#open", path)
-        browser.wait_for_timeout(300)
-        assert "Picture taken" in browser.inner_text("#message"), name
+        assert "Picture taken" in opened_picture(browser, path), name
         grey = photos.read_grey("picture.png", path.read_bytes())
         found = photos.inked(grey, size)
         image = found.ink if found.ready else photos.stretched(centred.centred(found.ink, size).image)
@@ -292,13 +306,9 @@ def test_a_picture_becomes_the_image_that_make_predict_takes_it_for(
         assert np.abs(seen(browser) - expected).max() <= 1, name
     for content in (b"text", b""):
         (tmp_path / "note.png").write_bytes(content)
-        browser.set_input_files("#open", tmp_path / "note.png")
-        browser.wait_for_timeout(300)
-        assert "is no picture that this browser reads" in browser.inner_text("#message")
+        assert "is no picture that this browser reads" in opened_picture(browser, tmp_path / "note.png")
     Image.new("L", (300, 200), 200).save(tmp_path / "empty.png")
-    browser.set_input_files("#open", tmp_path / "empty.png")
-    browser.wait_for_timeout(300)
-    assert "holds no digit" in browser.inner_text("#message")
+    assert "holds no digit" in opened_picture(browser, tmp_path / "empty.png")
     assert np.abs(seen(browser) - expected).max() <= 1, "the picture before stays"
     assert messages == []
 
