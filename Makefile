@@ -46,7 +46,7 @@ predict: .venv/complete ## ask the network what a picture shows, a photo of a di
 	@PICTURE='$(subst ','\'',$(PICTURE))' && python -m pipeline.commands.predict $(if $(PICTURE),-- "$$PICTURE")
 
 mend: .venv/complete ## mend what a kill or a move left behind; make repro and make queue do it too
-	@echo "make mend: DVC's .dvc/tmp/rwlock, and the places of files in mlflow.db"
+	@echo "make mend: DVC's .dvc/tmp/rwlock and dvc.lock, and the places of files in mlflow.db"
 	@python -m pipeline.commands.mend
 
 test: .venv/complete ## run every test, the slow ones on real MNIST too

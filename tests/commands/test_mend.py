@@ -7,8 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mlflow import MlflowClient
 from support.clones import PROJECT, Clone, copy_of
+
+from pipeline.commands.mend import is_lock, whole_stages
 
 MEND = [sys.executable, "-m", "pipeline.commands.mend"]
 
@@ -52,6 +58,31 @@ def test_a_damaged_rwlock_is_left_alone_while_dvc_runs_in_the_project(tmp_path: 
         process.communicate(b"\n")
     assert said.startswith("mend: .dvc/tmp/rwlock is damaged, and DVC runs here")
     assert rwlock.exists()
+
+
+LOCK = (PROJECT / "dvc.lock").read_text()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, len(LOCK) - 1))
+def test_of_a_dvc_lock_that_is_cut_anywhere_what_is_whole_stays(end: int) -> None:
+    kept = whole_stages(LOCK[:end])
+    assert LOCK.startswith(kept)
+    assert not kept or is_lock(kept)
+    started = LOCK[:end].count("\n    cmd: ")
+    assert kept.count("\n    cmd: ") >= started - 1, "at most the stage that was being written is lost"
+    assert whole_stages(LOCK) == LOCK
+
+
+@pytest.mark.parametrize(
+    ("left", "said"), [("", "removed"), (LOCK[: len(LOCK) // 2 + 3], ""), ("schema: '2.0'", "removed")]
+)
+def test_a_half_written_dvc_lock_is_one_that_dvc_reads_again(tmp_path: Path, left: str, said: str) -> None:
+    (tmp_path / "dvc.lock").write_text(left)
+    assert said in mend(tmp_path)
+    assert mend(tmp_path) == ""
+    if (tmp_path / "dvc.lock").exists():
+        COMPILED_LOCKFILE_SCHEMA(yaml.safe_load((tmp_path / "dvc.lock").read_text()))
 
 
 def test_a_damaged_database_is_told_with_what_to_do_and_stops_nothing(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_an_experiment_in_a_temporary_folder_leaves_its_complete_run_in_the_repo
 
 def test_a_stage_that_raises_ends_failed_with_its_traceback(copy: Clone) -> None:
     module = copy.folder / "pipeline/error_analysis.py"
-    module.write_text(module.read_text().replace("    wrong = predicted != labels", "    raise RuntimeError('boom')"))
+    module.write_text(module.read_text().replace("as run:\n", "as run:\n        raise RuntimeError('boom')\n"))
     assert "boom" in module.read_text()
     result = copy.run("dvc", "repro", check=False)
     assert result.returncode != 0
