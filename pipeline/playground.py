@@ -13,6 +13,7 @@ from pipeline.config.sections import Model, Params
 from pipeline.data import files, prepared
 from pipeline.network.kernels import edge_bank
 from pipeline.page.playground import array, images_text, render_playground
+from pipeline.sources.centred import BOX, DATASET
 from pipeline.tracking.stage import stage
 
 Weights = dict[str, NDArray[np.float32]]
@@ -111,7 +112,7 @@ def carried(
 
 
 def precision_of(weights: Weights) -> type[np.floating]:
-    """Return how precisely the page holds weights, which is too large where even half of it is."""
+    """Return the type as which the page holds weights: half of single precision where that would be too large."""
     return np.float32 if bytes_of(weights) <= LARGEST else np.float16
 
 
@@ -122,7 +123,7 @@ def bytes_of(weights: Weights) -> int:
 
 def is_centred(settings: Params) -> bool:
     """Tell whether each image of the data set was cut to its box, fitted and centred, as MNIST's authors did."""
-    return settings.fetch.dataset == "mnist"
+    return settings.fetch.dataset == DATASET
 
 
 def said(settings: Params, names: list[str], size: tuple[int, ...], weights: Weights) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def said(settings: Params, names: list[str], size: tuple[int, ...], weights: Wei
         "model": settings.model,
         "classes": names,
         "size": size,
-        "box": int(min(size) * 20 / 28 + 0.5),
+        "box": int(min(size) * BOX + 0.5),
         "what": "a digit" if is_centred(settings) else "an image",
         "centred": is_centred(settings),
         "bytes": bytes_of(weights),

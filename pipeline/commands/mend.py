@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import psutil
+import voluptuous
 import yaml
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 
 from pipeline.config.errors import UserError
 from pipeline.config.repository import root
@@ -26,13 +28,12 @@ def is_damaged(path: Path) -> bool:
 
 
 def is_lock(text: str) -> bool:
-    """Tell whether DVC could read this as its dvc.lock: stages, each with its command."""
+    """Tell whether DVC could read this as its dvc.lock, by its own schema, and whether any stage is in it."""
     try:
         content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError:
+        return bool(COMPILED_LOCKFILE_SCHEMA(content).get("stages"))
+    except (yaml.YAMLError, voluptuous.Invalid):
         return False
-    stages = content.get("stages") if isinstance(content, dict) else None
-    return isinstance(stages, dict) and all(isinstance(stage, dict) and "cmd" in stage for stage in stages.values())
 
 
 def whole_stages(text: str) -> str:

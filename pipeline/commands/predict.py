@@ -17,10 +17,9 @@ from pipeline.config.errors import UserError
 from pipeline.config.sections import Fetch
 from pipeline.data import files, prepared
 from pipeline.sources import photos, pictures
-from pipeline.sources.centred import centred
+from pipeline.sources.centred import DATASET, centred
 
 STDIN = "-"
-CENTRED = "mnist"  # the data set whose images were made so
 
 Size = tuple[int, int]  # height, width
 
@@ -92,7 +91,7 @@ def told(size: tuple[int, ...]) -> str:
 def see(name: str, size: Size, settings: Fetch, as_is: bool) -> Seen:
     """Return what a network of a size, trained on data of these settings, sees of a picture."""
     content = read(name)
-    if settings.dataset == CENTRED and not as_is:
+    if settings.dataset == DATASET and not as_is:
         return as_mnist(name, content, size)
     return as_fetched(name, content, size, settings.scale)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+DATASET = "mnist"  # the one whose images were made so
 BOX = 20 / 28  # of the image's shorter side, to which the digit's longer one is brought
 SLACK = 1e-9  # of a grey level, so that the order in which numbers were added does not round a half
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 from support.clones import PROJECT, Clone, copy_of
 
-from pipeline.commands.mend import is_lock, whole_stages
+from pipeline.commands.mend import whole_stages
 
 MEND = [sys.executable, "-m", "pipeline.commands.mend"]
 
@@ -63,19 +63,20 @@ def test_a_damaged_rwlock_is_left_alone_while_dvc_runs_in_the_project(tmp_path: 
 LOCK = (PROJECT / "dvc.lock").read_text()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, len(LOCK) - 1))
 def test_of_a_dvc_lock_that_is_cut_anywhere_what_is_whole_stays(end: int) -> None:
     kept = whole_stages(LOCK[:end])
     assert LOCK.startswith(kept)
-    assert not kept or is_lock(kept)
+    if kept:
+        COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(kept))
     started = LOCK[:end].count("\n    cmd: ")
     assert kept.count("\n    cmd: ") >= started - 1, "at most the stage that was being written is lost"
     assert whole_stages(LOCK) == LOCK
 
 
 @pytest.mark.parametrize(
-    ("left", "said"), [("", "removed"), (LOCK[: len(LOCK) // 2 + 3], ""), ("schema: '2.0'", "removed")]
+    ("left", "said"), [("", "removed"), (LOCK[: LOCK.rindex("- path") + 6], "cut off"), ("schema: '2.0'", "removed")]
 )
 def test_a_half_written_dvc_lock_is_one_that_dvc_reads_again(tmp_path: Path, left: str, said: str) -> None:
     (tmp_path / "dvc.lock").write_text(left)

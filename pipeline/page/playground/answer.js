@@ -47,7 +47,7 @@ function recorded() {
   return state.strokes.length ? `${answer}, before you drew on it.` : `${answer}.`;
 }
 
-// The four pictures of the way, each as it is whether or not the next step is on.
+// The pad, and the pictures of the way from it to what the network sees.
 function showSteps(ink, made) {
   const pad = $("pad");
   drawGrey(pad, ink, CANVAS);
@@ -66,7 +66,7 @@ function showSteps(ink, made) {
   drawGrey($("fitted"), made.fitted, made.size);
 }
 
-function stepNote({ box, part, size, top, left, mass }) {
+function stepNote({ part, size, top, left, mass }) {
   const lies = `${part.width} × ${part.height} pixels become ${size[1]} × ${size[0]}`;
   if (!mass) return `${lies}: nothing is left of it.`;
   const off = Math.hypot(top + mass[0] - SIZE[0] / 2, left + mass[1] - SIZE[1] / 2);

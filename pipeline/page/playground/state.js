@@ -2,7 +2,7 @@
 
 const STEPS = ["box", "fit", "mass"];
 const state = {
-  base: null, // what lies under the strokes: {test: number}, {picture: {ink, size, done}}, or nothing
+  base: null, // what lies under the strokes: {test: number}, {picture: what inkOf returns}, or nothing
   strokes: [],
   steps: Object.fromEntries(STEPS.map(name => [name, run.centred])),
   silent: {}, // filters by layer

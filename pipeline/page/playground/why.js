@@ -4,9 +4,9 @@ const STRONGEST = 8; // filters that are listed
 const asked = { first: null, second: null }; // classes that the reader chose; null: the answer, the runner-up
 
 function makeWhy() {
-  for (const [id, key, otherwise] of [["first", "first", "the answer"], ["second", "second", "the runner-up"]]) {
+  for (const [id, otherwise] of [["first", "the answer"], ["second", "the runner-up"]]) {
     $(id).append(element("option", { value: "", text: otherwise }), ...run.classes.map((name, at) => element("option", { value: at, text: name })));
-    $(id).addEventListener("change", event => { asked[key] = event.target.value === "" ? null : Number(event.target.value); changed(); });
+    $(id).addEventListener("change", event => { asked[id] = event.target.value === "" ? null : Number(event.target.value); changed(); });
   }
   for (let row = 0; row < STRONGEST; row++) $("filters").append(element("tr", {}, element("td", {}, element("canvas", { class: "kernel" })), element("th", { scope: "row" }), element("td"), element("td"), element("td")));
   $("by-filter").hidden = !convolutions.length;
@@ -33,8 +33,8 @@ function showWhy(steps, probabilities, image) {
   $("second-name").textContent = `for ${name(second)}`;
   $("difference-name").textContent = `for ${name(first)} against ${name(second)}`;
   [[one, "first-sum"], [other, "second-sum"], [difference, "difference-sum"]].forEach(([found, id]) => { $(id).textContent = sumOf(found); });
-  const times = Math.exp(Math.abs(difference.logit)), [likelier, other_] = difference.logit < 0 ? [second, first] : [first, second];
-  $("times").textContent = `The network holds ${name(likelier)} to be ${times < 1e4 ? times.toFixed(times < 100 ? 1 : 0) : times.toExponential(1)} times as likely as ${name(other_)}: e to the power of ${number(Math.abs(difference.logit))}.`;
+  const times = Math.exp(Math.abs(difference.logit)), [likelier, rarer] = difference.logit < 0 ? [second, first] : [first, second];
+  $("times").textContent = `The network holds ${name(likelier)} to be ${times < 1e4 ? times.toFixed(times < 100 ? 1 : 0) : times.toExponential(1)} times as likely as ${name(rarer)}: e to the power of ${number(Math.abs(difference.logit))}.`;
   if (convolutions.length) listFilters(...[one, other, difference].map(byFilter), name(first), name(second));
 }
 
