@@ -16,6 +16,7 @@ from support import studied
 from support.clones import ARTICLE_YAML, PROJECT, SMALL, Clone, commit
 from support.synthetic import synthetic_digits, write_idx
 
+from pipeline.network import backend  # noqa: F401 # before ENVIRONMENT: it says there how TensorFlow is to round
 from pipeline.sources import mirrors
 from pipeline.sources.datasets import KNOWN
 

@@ -40,7 +40,7 @@ def test_the_table_has_every_wrong_image_and_no_other_the_surest_first(count, se
 def test_the_doubtful_training_images_are_those_that_other_networks_doubt(finished: Clone, tmp_path: Path):
     clone = copy_of(finished, tmp_path / "convscope")
     clone.set(evaluate__folds=2)
-    assert clone.repro() == ["evaluate", "error_analysis", "report", "publish"]
+    assert clone.repro() == ["evaluate", "error_analysis", "report", "playground", "publish"]
     table = pd.read_csv(clone.folder / "metrics/doubtful.csv").set_index("part")
     with np.load(clone.folder / "data/predictions.npz") as saved:
         expected = doubtful(softmax(saved["train_logits"]), saved["train_labels"], 96)
