@@ -104,10 +104,11 @@ def main() -> None:
         names = prepared.class_names()
         unlearnt: dict[str, NDArray[Any]] = {}
         if settings.folds:
-            train = prepared.load("train")
+            train, checkpoint = prepared.load("train"), run.checkpoint()
             answers = cross_validated(
-                run.params, train, validation, names, settings.folds, settings.seed, partial(tell, settings.folds)
-            )
+                run.params, train, validation, names, settings.folds, settings.seed, partial(tell, settings.folds),
+                checkpoint,
+            )  # fmt: skip
             unlearnt = {"train_logits": answers, "train_labels": train.labels}
         files.write_arrays(
             paths.PREDICTIONS,
@@ -128,6 +129,8 @@ def main() -> None:
         shifted = shift_accuracy_by_image(images, test.labels, lambda moved: logits(moved).argmax(axis=1))
         scores = score(probabilities, test.labels) | {"shift_4_accuracy": float(shifted.mean(dtype=np.float64))}
         files.write_json(paths.metrics("evaluate"), scores | protocol | {"evaluate_image": index})
+        if settings.folds:
+            checkpoint.remove()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pipeline.data import files, prepared
 from pipeline.network import saving
 from pipeline.network.backend import seed_everything, use_native_instructions
 from pipeline.network.build import build
+from pipeline.network.continued import ContinuedLearner
 from pipeline.network.fused import micro_batches
 from pipeline.network.training import compiled, fit, learner
 from pipeline.tracking.stage import stage
@@ -25,10 +26,19 @@ def main() -> None:
         network = build(settings.model, (height, width), len(prepared.class_names()))
         compiled(network, settings.train, len(train.images))
         kernels = {f"initial/{layer}": weights.copy() for layer, weights in saving.kernels(network).items()}
-        fast = learner(network, settings.train, parts)
+        checkpoint = run.checkpoint()
+        fast = ContinuedLearner(learner(network, settings.train, parts), checkpoint, run.name)
+        if fast.epochs:
+            print(
+                f"train: goes on after epoch {fast.epochs} of {settings.train.epochs}, which {checkpoint} holds",
+                flush=True,
+            )
+            run.tag("continues", fast.first)
+            for epoch in range(fast.epochs):
+                run.log_epoch(epoch + 1, {name: values[epoch] for name, values in fast.curves.items()})
         verbose = 1 if sys.stdout.isatty() else 2  # a bar, or in a log file a line an epoch
         history, best = fit(fast, train, validation, settings.train, run.log_epoch, verbose)
-        network.set_weights(fast.get_weights())
+        network.set_weights(fast.learner.get_weights())
 
         kernels |= {f"learnt/{layer}": weights for layer, weights in saving.kernels(network).items()}
         files.write_arrays(paths.TRAINED_KERNELS, **kernels)
@@ -50,6 +60,7 @@ def main() -> None:
                 "parameters": network.count_params(),
             },
         )
+        checkpoint.remove()
 
 
 if __name__ == "__main__":

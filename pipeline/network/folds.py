@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.errors import UserError
 from pipeline.config.sections import Params
+from pipeline.data.checkpoints import Checkpoint
 from pipeline.data.prepared import Split
 from pipeline.network.traced import TracedNetwork
 
@@ -36,18 +37,24 @@ def stratified(labels: NDArray[np.uint8], classes: Sequence[str], folds: int, se
 
 
 def cross_validated(
-    settings: Params, train: Split, validation: Split, classes: Sequence[str], folds: int, seed: int, on_fold: OnFold
-) -> NDArray[np.float32]:
+    settings: Params, train: Split, validation: Split, classes: Sequence[str], folds: int, seed: int, on_fold: OnFold,
+    checkpoint: Checkpoint,
+) -> NDArray[np.float32]:  # fmt: skip
     """Return the logits (n, classes) of the training images, each by a network that learnt from the other folds alone.
 
     Every fold's network begins and learns as the train stage's does, by the same settings and watched on the same
     validation images. `on_fold` is called after every fold, counted from 1, with the share of its images that the
-    network got right. Raises UserError as `stratified` does, and when a network diverges.
+    network got right. Folds that a checkpoint holds are not learnt again. Raises UserError as `stratified` does, and
+    when a network diverges.
     """
     numbers = stratified(train.labels, classes, folds, seed)
-    logits = np.empty((len(train.labels), len(classes)), np.float32)
+    empty = np.zeros((len(train.labels), len(classes)), np.float32)
+    state, arrays = checkpoint.read() or ({"folds": 0}, {"logits": empty})
+    logits: NDArray[np.float32] = arrays["logits"]
+    if state["folds"]:
+        print(f"evaluate: goes on after fold {state['folds']} of {folds}, which {checkpoint} holds", flush=True)
     traced = lru_cache(maxsize=1)(TracedNetwork)  # folds of one size follow each other, and share its graphs
-    for fold in range(folds):
+    for fold in range(state["folds"], folds):
         left_out = numbers == fold
         rest = Split(train.images[~left_out], train.labels[~left_out])
         images, labels = train.images[left_out], train.labels[left_out]
@@ -57,5 +64,6 @@ def cross_validated(
         )  # fmt: skip
         network.fit(rest, validation, settings.train)
         logits[left_out] = network.logits(images)
+        checkpoint.write({"folds": fold + 1}, {"logits": logits})
         on_fold(fold + 1, float((logits[left_out].argmax(axis=1) == labels).mean()))
     return logits

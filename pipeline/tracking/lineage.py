@@ -1,6 +1,7 @@
 """What dvc.yaml and dvc.lock say of a stage, and what its results amount to."""
 
 import hashlib
+import importlib.metadata
 import json
 import re
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathspec import GitIgnoreSpec
 
 from pipeline.config import params
 from pipeline.config.errors import UserError
+from pipeline.config.sections import Params
 
 LOCK = Path("dvc.lock")
 CURE = "`dvc checkout` brings back what dvc.lock names, `dvc repro` makes what params.yaml asks for"
@@ -41,6 +43,13 @@ def declared(name: str) -> Declared:
         inputs=[Path(dep) for dep in stage.get("deps", []) if not dep.startswith("pipeline/")],
         results=[Path(next(iter(out)) if isinstance(out, dict) else out) for out in results],
     )
+
+
+def origin(name: str, settings: Params) -> dict[str, Any]:
+    """Return all that a stage's result follows from: settings by key, hashes of inputs and code by path, versions."""
+    stage = stages()[name]
+    versions = {package: importlib.metadata.version(package) for package in ("keras", "numpy", "tensorflow")}
+    return params.flat(settings, stage["params"]) | {dep: digest([Path(dep)]) for dep in stage["deps"]} | versions
 
 
 def hashes() -> dict[str, str]:

@@ -13,6 +13,7 @@ from pipeline.config import paths
 from pipeline.config.errors import UserError
 from pipeline.config.sections import Params
 from pipeline.data import files
+from pipeline.data.checkpoints import Checkpoint
 from pipeline.tracking import lineage, outbox, store
 from pipeline.tracking.gc_paused import gc_paused
 
@@ -36,6 +37,20 @@ class StageRun:
         """Note that the stage runs, for as long as this process lives."""
         self._alive.acquire()
         self._pending.begin()
+
+    @property
+    def name(self) -> str:
+        """What the run's tag `record` says in MLflow."""
+        return self._pending.name
+
+    def tag(self, key: str, value: str) -> None:
+        """Say something of the run that is known only now."""
+        self._pending.tags[key] = value
+
+    def checkpoint(self) -> Checkpoint:
+        """Return where the stage keeps how far it has come, for exactly these settings, inputs, code and versions."""
+        stage = self._pending.stage
+        return Checkpoint(outbox.place() / "checkpoints", stage, lineage.origin(stage, self.params))
 
     def log_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
         """Log one point of every curve, epochs counted from 1; a thread beside the work loads MLflow and logs it."""

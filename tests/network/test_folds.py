@@ -1,6 +1,7 @@
 """Folds: each class in its share, and no image answered by a network that has learnt it."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from support.synthetic import synthetic_digits
 
 from pipeline.config.errors import UserError
 from pipeline.config.sections import Params, Train
+from pipeline.data.checkpoints import Checkpoint
 from pipeline.data.prepared import Split
 from pipeline.metrics.labels import doubtful, label_quality
 from pipeline.metrics.scores import softmax
@@ -71,16 +73,29 @@ def test_images_are_dealt_in_the_seeds_order_whichever_way_the_cpu_sorts():
     np.testing.assert_array_equal(stratified(labels, NAMES[:3], 4, seed=7)[dealt], np.arange(500) % 4)
 
 
-def test_a_class_with_fewer_images_than_folds_is_told_by_its_name_before_anything_is_learnt():
+def test_a_class_with_fewer_images_than_folds_is_told_by_its_name_before_anything_is_learnt(checkpoint: Checkpoint):
     labels = np.repeat(np.arange(3, dtype=np.uint8), [10, 4, 7])
     message = (
         "params.yaml: evaluate.folds: found 5; each fold needs a training image of every class, and of cat there are 4"
     )
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         cross_validated(
-            chosen(), Split(np.zeros((21, 9, 9), np.uint8), labels), VALIDATION, ["ant", "cat", "dog"], 5, 0, silent
+            chosen(),
+            Split(np.zeros((21, 9, 9), np.uint8), labels),
+            VALIDATION,
+            ["ant", "cat", "dog"],
+            5,
+            0,
+            silent,
+            checkpoint,
         )
     assert set(stratified(labels, ["ant", "cat", "dog"], 4, seed=0)) == {0, 1, 2, 3}
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Checkpoint:
+    """A checkpoint that does not exist yet."""
+    return Checkpoint(tmp_path, "evaluate", {})
 
 
 class Memory:
@@ -105,14 +120,16 @@ class Memory:
         return np.full((len(images), self.classes), self.number, np.float32)
 
 
-def test_every_image_is_answered_once_by_a_network_that_has_not_learnt_it(monkeypatch: pytest.MonkeyPatch):
+def test_every_image_is_answered_once_by_a_network_that_has_not_learnt_it(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint
+):
     monkeypatch.setattr(network_folds, "TracedNetwork", Memory)
     monkeypatch.setattr(Memory, "born", 0)
     images = np.arange(1003 * 4, dtype=np.uint16).view(np.uint8).reshape(1003, 2, 4)  # no two are alike
     labels = (np.arange(1003) % 100).astype(np.uint8)
     told: list[tuple[int, float]] = []
     answered = cross_validated(
-        chosen(), Split(images, labels), VALIDATION, NAMES, 4, 0, lambda *fold: told.append(fold)
+        chosen(), Split(images, labels), VALIDATION, NAMES, 4, 0, lambda *fold: told.append(fold), checkpoint
     )
     assert answered.shape == (1003, 100)
     assert answered.dtype == np.float32
@@ -121,10 +138,33 @@ def test_every_image_is_answered_once_by_a_network_that_has_not_learnt_it(monkey
     assert told == [(fold + 1, (labels[numbers == fold] == 0).mean()) for fold in range(4)]
 
 
-def test_a_folds_network_is_byte_for_byte_the_one_that_the_train_stage_would_make_of_the_other_folds():
+def test_folds_that_were_done_when_the_process_was_killed_are_not_learnt_again(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Checkpoint
+):
+    monkeypatch.setattr(network_folds, "TracedNetwork", Memory)
+    monkeypatch.setattr(Memory, "born", 0)
+    images = np.arange(1003 * 4, dtype=np.uint16).view(np.uint8).reshape(1003, 2, 4)
+    train = Split(images, (np.arange(1003) % 100).astype(np.uint8))
+
+    def killed(fold: int, _share: float) -> None:
+        if fold == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cross_validated(chosen(), train, VALIDATION, NAMES, 5, 0, killed, checkpoint)
+    told: list[int] = []
+    answered = cross_validated(chosen(), train, VALIDATION, NAMES, 5, 0, lambda fold, _: told.append(fold), checkpoint)
+    assert told == [4, 5]
+    assert Memory.born == 5
+    np.testing.assert_array_equal(answered[:, 0], stratified(train.labels, NAMES, 5, seed=0) + 1)
+
+
+def test_a_folds_network_is_byte_for_byte_the_one_that_the_train_stage_would_make_of_the_other_folds(
+    checkpoint: Checkpoint,
+):
     chose = chosen(early_stopping=1, schedule="one_cycle", label_smoothing=0.1, class_weights=True)
     train = synthetic_digits(122, 0)
-    answered = cross_validated(chose, train, VALIDATION, NAMES[:10], 3, 5, silent)
+    answered = cross_validated(chose, train, VALIDATION, NAMES[:10], 3, 5, silent, checkpoint)
     numbers = stratified(train.labels, NAMES[:10], 3, seed=5)
     for fold in (1, 2):  # of 41 images, with the graph of the fold before it, and of 40, with a graph of its own
         left_out = numbers == fold
@@ -136,13 +176,13 @@ def test_a_folds_network_is_byte_for_byte_the_one_that_the_train_stage_would_mak
         np.testing.assert_array_equal(answered[left_out], logits(network, train.images[left_out]))
 
 
-def test_labels_that_are_wrong_in_the_training_set_come_first():
+def test_labels_that_are_wrong_in_the_training_set_come_first(checkpoint: Checkpoint):
     train = synthetic_digits(300, 0)
     flipped = np.random.default_rng(0).permutation(300) < 15
     wrong = Split(train.images, np.where(flipped, (train.labels + 4) % 10, train.labels).astype(np.uint8))
     told: list[float] = []
     answered = cross_validated(
-        chosen(epochs=8), wrong, VALIDATION, NAMES[:10], 2, 0, lambda _, share: told.append(share)
+        chosen(epochs=8), wrong, VALIDATION, NAMES[:10], 2, 0, lambda _, share: told.append(share), checkpoint
     )
     assert min(told) > 0.85
     probabilities = softmax(answered)
