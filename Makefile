@@ -57,9 +57,9 @@ test-unit: .venv/complete ## run the tests that take seconds
 	@echo "make test-unit: all but the tests marked slow"
 	@python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
-test-long: .venv/complete ## kill the pipeline sixty times at random moments, rather than the four times of `make test`
+test-long: .venv/complete ## kill pipeline and training thirty times each at random moments, not four times as `make test`
 	@echo "make test-long: sixty kills, some twenty minutes"
-	@KILLS=60 python -m pytest tests/test_pipeline.py -k killed_at_random
+	@KILLS=30 python -m pytest tests/test_pipeline.py tests/test_train.py -k killed_at_random
 
 lint: .venv/complete ## check format, lint and types
 	@echo "make lint: ruff format, ruff check, mypy"

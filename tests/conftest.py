@@ -5,10 +5,12 @@ import pipeline  # noqa: F401, I001 # before NumPy: it says how NumPy is to roun
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
+import filelock
 import pytest
 import yaml
 from mlflow import MlflowClient
@@ -40,10 +42,29 @@ def _environment() -> Iterator[None]:
         yield
 
 
+Shared = Callable[[str, Callable[[], Path]], Path]
+
+
 @pytest.fixture(scope="session")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Shared:
+    """Return a maker of folders of which pytest's worker processes have one together, whoever comes first."""
+
+    def make(name: str, made: Callable[[], Path]) -> Path:
+        base = tmp_path_factory.getbasetemp()
+        note = (base if worker_id == "master" else base.parent) / f"{name}.txt"
+        with filelock.FileLock(note.with_suffix(".lock")):
+            if not note.exists():
+                note.write_text(str(made()))
+        return Path(note.read_text())
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory, shared: Shared) -> Path:
     """A folder with the IDX files of a synthetic data set: 500 training and 200 test images."""
-    return write_idx(tmp_path_factory.mktemp("dataset"), synthetic_digits(500, 0), synthetic_digits(200, 1))
+    digits = synthetic_digits(500, 0), synthetic_digits(200, 1)
+    return shared("dataset", lambda: write_idx(tmp_path_factory.mktemp("dataset"), *digits))
 
 
 @pytest.fixture(scope="session")
@@ -87,21 +108,30 @@ def clone(make_clone: Callable[[], Clone]) -> Clone:
 
 
 @pytest.fixture(scope="session")
-def finished(make_clone: Callable[[], Clone]) -> Clone:
-    """A clone in which everything ran once and was committed; tests only read it."""
-    clone = make_clone()
-    assert clone.repro() == list(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
-    commit(clone, "results")
-    return clone
+def finished(make_clone: Callable[[], Clone], shared: Shared) -> Clone:
+    """A clone in which everything ran once and was committed; tests only read it. Beside it lies how long that took."""
+
+    def made() -> Path:
+        clone, started = make_clone(), time.monotonic()
+        assert clone.repro() == list(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
+        (clone.folder.parent / "seconds").write_text(str(time.monotonic() - started))
+        commit(clone, "results")
+        return clone.folder
+
+    return Clone(shared("finished", made))
 
 
 @pytest.fixture(scope="session")
-def answered(make_clone: Callable[[], Clone]) -> Clone:
+def answered(make_clone: Callable[[], Clone], shared: Shared) -> Clone:
     """A clone with one small study, which was run once and nothing else was; tests only read it."""
-    clone = make_clone()
-    studied.only(clone)
-    clone.run("python", "-m", "pipeline.commands.study", "tiny")
-    return clone
+
+    def made() -> Path:
+        clone = make_clone()
+        studied.only(clone)
+        clone.run("python", "-m", "pipeline.commands.study", "tiny")
+        return clone.folder
+
+    return Clone(shared("answered", made))
 
 
 @pytest.fixture(scope="session")

@@ -181,7 +181,6 @@ CHANGES = {
     "prepare.train_size": 380,
     "kernel_demo.seed": 1,
     "model.dropout": 0.3,
-    "train.epochs": 1,
     "error_analysis.seed": 1,
     "evaluate.seed": 1,
     "visualise.filter": 1,
@@ -219,9 +218,7 @@ KILLS = int(os.environ.get("KILLS", "4"))  # `make test-long` tries more
 def test_a_pipeline_killed_at_random_moments_ends_in_the_bytes_and_rows_of_one_that_was_not(
     finished: Clone, make_clone: Callable[[], Clone]
 ) -> None:
-    started = time.monotonic()
-    make_clone().repro()
-    length = time.monotonic() - started
+    length = float((finished.folder.parent / "seconds").read_text())
     random = np.random.default_rng(0)
     clone = make_clone()
     for _ in range(KILLS):
@@ -243,9 +240,9 @@ def test_a_pipeline_killed_at_random_moments_ends_in_the_bytes_and_rows_of_one_t
 
 @pytest.mark.slow
 def test_with_a_lock_file_of_another_machine_the_story_of_an_ablation_works_after_one_commit(
-    finished: Clone, make_clone: Callable[[], Clone]
+    finished: Clone, tmp_path: Path
 ) -> None:
-    clone = make_clone()
+    clone = copy_of(finished, tmp_path / "convscope")
     foreign = re.sub(r"(md5: )(..)(?=.*)", lambda match: f"{match[1]}{match[2][::-1]}", finished.lock().decode())
     (clone.folder / "dvc.lock").write_text(foreign)
     commit(clone, "results of another machine")

@@ -175,8 +175,8 @@ def test_four_clones_that_publish_to_one_server_at_once_leave_one_run_and_one_mo
                 for clone in clones
             ]  # fmt: skip
             said = [process.communicate() for process in processes]
-            assert [process.returncode for process in processes] == [0] * 4, said
             assert [error for _, error in said] == [""] * 4
+            assert [process.returncode for process in processes] == [0] * 4
             assert complete_rows(finished, uri) == complete_rows(finished)
             (row,) = rows(finished, uri)
             assert models(finished, uri) == [row.outputs.model_outputs[0].model_id]

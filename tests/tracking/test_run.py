@@ -120,17 +120,17 @@ def test_a_lost_store_gets_its_run_back(finished: Clone, copy: Clone) -> None:
     assert complete_rows(copy) == {key}
 
 
-def test_four_queued_experiments_two_at_a_time_in_a_new_store_leave_four_complete_runs(copy: Clone) -> None:
-    for seed in (11, 12, 13, 14):
+def test_three_queued_experiments_two_at_a_time_in_a_new_store_leave_three_complete_runs(copy: Clone) -> None:
+    for seed in (11, 12, 13):
         copy.run("dvc", "exp", "run", "--queue", "-S", f"error_analysis.seed={seed}")
     copy.run("dvc", "queue", "start", "--jobs", "2")
     deadline = time.monotonic() + 400
     while "Running" in (status := copy.run("dvc", "queue", "status").stdout) or "Queued" in status:
         assert time.monotonic() < deadline, status
         time.sleep(2)
-    assert status.count("Success") == 4, status
-    assert len(complete_rows(copy)) == 4
-    assert {row.info.run_name for row in rows(copy)} == {f"error_analysis.seed={seed}" for seed in (11, 12, 13, 14)}
+    assert status.count("Success") == 3, status
+    assert len(complete_rows(copy)) == 3
+    assert {row.info.run_name for row in rows(copy)} == {f"error_analysis.seed={seed}" for seed in (11, 12, 13)}
     assert all(row.data.tags["dvc.experiment"] for row in rows(copy))
 
 
