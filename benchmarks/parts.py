@@ -1,11 +1,10 @@
 """What is measured, a function a part: from a scratch folder and a folder with MNIST to the part of results.json."""
 
-import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,11 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from benchmarks.clones import PEERS, PROJECT, change, clone
+from benchmarks.against import measured_by_peers
+from benchmarks.clones import PROJECT, change, clone
 from benchmarks.drawing import drawing
 from benchmarks.pairs import Cost, alternate, compared, ratio, run, spread
+from benchmarks.presets import frontier, large
 from benchmarks.serving import serving
 from benchmarks.studies import studies
 
@@ -69,7 +70,7 @@ def idle(scratch: Path, mnist: Path) -> dict[str, Any]:
 
 def throughput(scratch: Path, mnist: Path) -> dict[str, Any]:
     """Train the article's network here, with plain Keras fit, with PyTorch and with JAX."""
-    measured = _measured_by_peers(["ours", "keras", "pytorch", "jax"], "article", scratch, mnist)
+    measured = measured_by_peers(["ours", "keras", "pytorch", "jax"], "article", scratch, mnist)
     figures: dict[str, Any] = {
         name: {key: spread([row[key] for row in rows]) for key in rows[0]} for name, rows in measured.items()
     }
@@ -83,7 +84,7 @@ def throughput(scratch: Path, mnist: Path) -> dict[str, Any]:
 
 def accuracy(scratch: Path, mnist: Path) -> dict[str, Any]:
     """Train until 99.0 % of the test set are right: here, and the networks of Keras's and of PyTorch's example."""
-    measured = _measured_by_peers(["ours", "keras", "pytorch"], "race", scratch, mnist, warm_up=False)
+    measured = measured_by_peers(["ours", "keras", "pytorch"], "race", scratch, mnist, warm_up=False)
     figures: dict[str, Any] = {
         name: {"mean": sum(row["seconds"] for row in rows) / len(rows)}
         | {key: spread([row[key] for row in rows]) for key in rows[0]}
@@ -160,29 +161,8 @@ def _stage_runs(folder: Path, stage: str) -> list[Run]:
     return list(client.search_runs([experiment], f"tags.stage = '{stage}'"))
 
 
-def _measured_by_peers(
-    names: list[str], script: str, scratch: Path, mnist: Path, warm_up: bool = True
-) -> dict[str, list[dict[str, float]]]:
-    """Return what a script prints in each round with each peer, an environment of their own around the foreign ones."""
-    python = scratch / "peers/bin/python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", scratch / "peers"], check=True)
-        requirements = PROJECT / "benchmarks/requirements.txt"
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", requirements], check=True)
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    seeds: dict[str, Iterator[int]] = {name: count() for name in names}
-
-    def side(name: str) -> Callable[[], Cost]:
-        interpreter = sys.executable if name in ("ours", "keras") else str(python)
-        command = [interpreter, str(PEERS / f"{script}_{name}.py"), str(mnist)]
-        return lambda: run([*command, str(next(seeds[name]))], scratch, **quiet)
-
-    costs = alternate({name: side(name) for name in names}, warm_up=warm_up)
-    return {name: [json.loads(cost.lines[-1][1]) for cost in rounds] for name, rounds in costs.items()}
-
-
 PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     "cold": cold, "idle": idle, "throughput": throughput, "accuracy": accuracy, "growth": growth,
     "experiments": experiments, "studies": studies, "serving": serving,
-    "drawing": drawing,
+    "drawing": drawing, "large": large, "frontier": frontier,
 }  # fmt: skip

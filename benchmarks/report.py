@@ -246,8 +246,53 @@ def drawing(part: dict[str, Any]) -> str:
     )
 
 
+def large(part: dict[str, Any]) -> str:
+    """Return the table of larger networks' training speed against their peers'."""
+    rows = [
+        f"| {title} | {shown(found['ours']['images_a_second'], 0)} | {shown(found['keras']['images_a_second'], 0)} | "
+        f"{shown(found['keras']['ratio'])} | {shown(found['pytorch']['images_a_second'], 0)} | "
+        f"{shown(found['pytorch']['ratio'])} |"
+        for title, found in part["networks"].items()
+    ]
+    return "\n".join(
+        [
+            "## Training larger networks\n",
+            "Training images a second in an epoch of 10,000 that is already compiled; three rounds. A ratio says "
+            "how many times as fast this pipeline is.\n",
+            "| network | this pipeline | plain Keras `fit` | ratio | PyTorch | ratio |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+            taken_on(part),
+        ]
+    )
+
+
+def frontier(part: dict[str, Any]) -> str:
+    """Return the table of what each preset reaches, and at what price."""
+    rows = []
+    for name, found in part["presets"].items():
+        test, validation = (
+            f"{100 * found[key]['mean']:.2f} % ({100 * found[key]['lowest']:.2f} to {100 * found[key]['highest']:.2f})"
+            for key in ("test_accuracy", "validation_accuracy")
+        )
+        rows.append(f"| `{name}` | {test} | {validation} | {shown(found['seconds'], 0)} | {found['parameters']:,} |")
+    return "\n".join(
+        [
+            "## What the presets reach\n",
+            f"Mean of {part['seeds']} seeds (lowest to highest), seconds of training with compilation and validation. "
+            "Each preset was chosen on validation images.\n",
+            "| preset | test accuracy | validation accuracy | seconds | parameters |",
+            "|---|---|---|---|---|",
+            *rows,
+            "",
+            taken_on(part),
+        ]
+    )
+
+
 TABLES = {
     "cold": cold, "idle": idle, "throughput": throughput, "accuracy": accuracy, "growth": growth,
     "experiments": experiments, "studies": studies, "serving": serving,
-    "drawing": drawing,
+    "drawing": drawing, "large": large, "frontier": frontier,
 }  # fmt: skip

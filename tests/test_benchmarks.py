@@ -18,6 +18,7 @@ from benchmarks.parts import PARTS
 from pipeline.config import params
 from pipeline.studies import spec
 
+README = (PROJECT / "README.md").read_text()
 RESULTS = json.loads((PROJECT / "benchmarks/results.json").read_text())
 
 
@@ -52,7 +53,7 @@ def test_a_part_that_was_not_measured_is_left_out(tmp_path: Path, monkeypatch: p
     ],
 )
 def test_the_readme_quotes_the_results(quote: str, keys: str, tolerance: float):
-    (quoted,) = re.findall(quote, (PROJECT / "README.md").read_text().replace("\n", " "))
+    (quoted,) = re.findall(quote, README.replace("\n", " "))
     assert float(quoted) == pytest.approx(reduce(getitem, keys.split(), RESULTS), abs=tolerance)
 
 

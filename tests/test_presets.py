@@ -32,6 +32,7 @@ EXPECTED = {
     | {"train.epochs": 12, "train.schedule": "cosine"},
     "best": FULL,
     "fast": FULL | {"train.epochs": 2},
+    "tiny": FULL | {"model.filters": [12, 16, 28]},
 }
 
 

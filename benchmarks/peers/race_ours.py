@@ -10,10 +10,9 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 sys.path[:0] = [str(PROJECT), str(Path(__file__).parents[1])]
 
-import yaml
 from clock import mnist, race
 
-from pipeline.config import params
+from benchmarks.presets import preset
 from pipeline.network.backend import seed_everything
 from pipeline.network.build import build
 from pipeline.network.fused import micro_batches
@@ -21,12 +20,7 @@ from pipeline.network.training import Epochs, batches, compiled, learner
 
 gc.enable()
 x, y, xt, yt = mnist(Path(sys.argv[1]), 60_000)
-tree = yaml.safe_load((PROJECT / "params.yaml").read_text())
-for line in (PROJECT / "presets/fast").read_text().splitlines():
-    key, value = line.removeprefix("-S ").split("=")
-    section, name = key.split(".")
-    tree[section][name] = yaml.safe_load(value)
-settings = params.parse(yaml.safe_dump(tree), "presets/fast")
+settings = preset("fast")
 seed_everything(int(sys.argv[2]))
 network = compiled(build(settings.model, (28, 28), 10), settings.train, len(x))
 fast = learner(network, settings.train, micro_batches(settings.train.batch_size, len(x)))
