@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ STUDIES = "convscope-studies"  # the one with a run for every result of a study
 STORE_ERRORS = (MlflowException, SQLAlchemyError, OSError)
 # what a store that answers says of a run that it will never take, one that somebody deleted, say
 REFUSALS = ("INVALID_PARAMETER_VALUE", "INVALID_STATE")
+ATTEMPTS = 5  # each one that fails has lost to another process
 # the package on PyPI that has a database's driver, where it is called otherwise than the module
 DRIVERS = {"MySQLdb": "mysqlclient", "mysql": "mysql-connector-python", "psycopg": "psycopg[binary]",
            "psycopg2": "psycopg2-binary"}  # fmt: skip
@@ -101,6 +102,21 @@ def home(client: MlflowClient, name: str) -> str:
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)
+
+
+def retried(call: Callable[[], object]) -> None:
+    """Call, and again where another process wrote the same row of the database at the same moment.
+
+    MLflow looks for a row before it makes it (SqlAlchemyStore._log_inputs_impl, set_experiment_tag), so that of two who
+    both found none the slower is refused. The next try finds it.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            call()
+            return
+        except MlflowException as error:
+            if "IntegrityError" not in str(error) or attempt == ATTEMPTS - 1:
+                raise
 
 
 def complete_run(client: MlflowClient, run_id: str) -> Run | None:

@@ -12,8 +12,6 @@ from pipeline.tracking import outbox, store
 from pipeline.tracking.client import REFUSALS, STAGES, STORE_ERRORS
 from pipeline.tracking.outbox import PendingRun
 
-ATTEMPTS = 5  # at logging inputs; each one that fails has lost to another process
-
 
 def flush(client: MlflowClient) -> BaseException | None:
     """Log every execution that is over and that the store does not have yet; return what stopped it, if anything.
@@ -81,21 +79,6 @@ def _begin(client: MlflowClient, pending: PendingRun) -> None:
         for path, digest in pending.inputs.items()
     ]
     if inputs:
-        _log_inputs(client, run_id, inputs)
+        tracking_client.retried(lambda: client.log_inputs(run_id, inputs))
     pending.run_id, pending.sent = run_id, 0
     pending.save()
-
-
-def _log_inputs(client: MlflowClient, run_id: str, inputs: list[DatasetInput]) -> None:
-    """Log inputs, again where another process logged the same ones at the same moment.
-
-    MLflow looks for a dataset before it makes it (SqlAlchemyStore._log_inputs_impl), so that of two who both found
-    none the slower is refused. The next try finds it.
-    """
-    for attempt in range(ATTEMPTS):
-        try:
-            client.log_inputs(run_id, inputs)
-            return
-        except MlflowException as error:
-            if "IntegrityError" not in str(error) or attempt == ATTEMPTS - 1:
-                raise

@@ -6,6 +6,8 @@ import zlib
 
 from mlflow import MlflowClient
 
+from pipeline.tracking import client as tracking_client
+
 NAME = "convscope"
 METRICS = ["test_accuracy"]  # MLflow puts metrics before settings, and with more of them these are out of sight
 
@@ -32,4 +34,5 @@ def save(client: MlflowClient, experiment: str) -> None:
         "runsHiddenMode": "FIRST_10_RUNS",
     }
     text = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
-    client.set_experiment_tag(experiment, f"mlflow.sharedViewState.{NAME}", f"deflate;{text}")
+    tag = f"mlflow.sharedViewState.{NAME}"
+    tracking_client.retried(lambda: client.set_experiment_tag(experiment, tag, f"deflate;{text}"))
