@@ -12,10 +12,16 @@ PROJECT = Path(__file__).parents[1]
 PEERS = PROJECT / "benchmarks/peers"
 
 
-def clone(folder: Path, mnist: Path) -> Path:
-    """Clone the project as committed, with MNIST from a folder, and run it once."""
+def cloned(folder: Path, mnist: Path) -> Path:
+    """Clone the project as committed, with MNIST from a folder."""
     subprocess.run(["git", "clone", "--quiet", PROJECT, folder], check=True)
     change(folder, fetch={"source": str(mnist)})
+    return folder
+
+
+def clone(folder: Path, mnist: Path) -> Path:
+    """Clone the project as committed, with MNIST from a folder, and run it once."""
+    cloned(folder, mnist)
     run(["dvc", "repro"], folder)
     return folder
 
