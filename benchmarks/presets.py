@@ -13,14 +13,9 @@ from benchmarks.pairs import ratio, run, spread
 from pipeline.config import params
 from pipeline.config.sections import Params
 
-NETWORKS = {
-    "the article's": [],
-    "the article's, batch normalisation": ["model.batch_normalization=true"],
-    **{f"preset `{name}`": [f"presets/{name}"] for name in ("fast", "tiny", "deeper", "best")},
-}
-FRONTIER = ("fast", "tiny", "deeper", "best")
+PRESETS = ("fast", "tiny", "deeper", "best")
 SEEDS = 3
-PAIRS = 3
+ROUNDS = 3
 
 
 def preset(name: str, **train: Any) -> Params:
@@ -42,12 +37,16 @@ def changed(*changes: str, **train: Any) -> Params:
 
 def large(scratch: Path, mnist: Path) -> dict[str, Any]:
     """Train larger networks here, with plain Keras fit and with PyTorch: an epoch that is already compiled."""
+    networks = {
+        "the article's": changed(),
+        "the article's, batch normalisation": changed("model.batch_normalization=true"),
+        **{f"preset `{name}`": preset(name) for name in PRESETS},
+    }
     figures: dict[str, Any] = {}
-    for title, changes in NETWORKS.items():
+    for title, settings in networks.items():
         print(f" {title}", flush=True)
-        settings = preset(changes[0].split("/")[1]) if changes[:1] and "/" in changes[0] else changed(*changes)
         measured = measured_by_peers(
-            ["ours", "keras", "pytorch"], "preset", scratch, mnist, warm_up=False, pairs=PAIRS,
+            ["ours", "keras", "pytorch"], "preset", scratch, mnist, warm_up=False, pairs=ROUNDS,
             argument=settings.model_dump_json(),
         )  # fmt: skip
         rates = {name: [row["images_a_second"] for row in rows] for name, rows in measured.items()}
@@ -59,9 +58,9 @@ def large(scratch: Path, mnist: Path) -> dict[str, Any]:
 
 def frontier(scratch: Path, mnist: Path) -> dict[str, Any]:
     """Train every preset to its end with several seeds: accuracy, seconds, parameters."""
-    rows: dict[str, list[dict[str, float]]] = {name: [] for name in FRONTIER}
+    rows: dict[str, list[dict[str, float]]] = {name: [] for name in PRESETS}
     for seed in range(SEEDS):
-        for name in FRONTIER:
+        for name in PRESETS:
             settings = preset(name, seed=seed).model_dump_json()
             cost = run([sys.executable, str(PEERS / "preset_whole.py"), str(mnist), settings], scratch)
             rows[name].append(json.loads(cost.lines[-1][1]))

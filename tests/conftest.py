@@ -16,6 +16,7 @@ import yaml
 from mlflow import MlflowClient
 from support import studied
 from support.clones import ARTICLE_YAML, PROJECT, SMALL, Clone, commit
+from support.processes import free_port, serve, stop
 from support.synthetic import synthetic_digits, write_idx
 
 from pipeline.network import backend  # noqa: F401 # before ENVIRONMENT: it says there how TensorFlow is to round
@@ -132,6 +133,19 @@ def answered(make_clone: Callable[[], Clone], shared: Shared) -> Clone:
         return clone.folder
 
     return Clone(shared("answered", made))
+
+
+@pytest.fixture
+def new_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an MLflow server without a run, to which the test's own project logs."""
+    port = free_port()
+    server = serve(tmp_path, port)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stop(server)
 
 
 @pytest.fixture(scope="session")

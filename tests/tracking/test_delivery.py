@@ -1,27 +1,20 @@
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import pytest
-from support.processes import free_port, serve, stop
+from mlflow import MlflowClient
 
 from pipeline.tracking import client as tracking_client
 from pipeline.tracking import delivery, outbox, store
 
 
 @pytest.mark.slow
-def test_stages_that_read_the_same_new_files_at_the_same_moment_are_all_logged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    port = free_port()
-    server = serve(tmp_path, port)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+def test_stages_that_read_the_same_new_files_at_the_same_moment_are_all_logged(new_server: str):
     at_once = 8
     together = Barrier(at_once)
 
     def deliver(number: int) -> dict[str, str]:
-        client = tracking_client.MlflowClient(store.uri())
+        client = MlflowClient(new_server)
         for turn in range(3):
             inputs = {f"data/{name}.npz": f"{turn:032x}" for name in range(20)}
             pending = outbox.PendingRun("report", store.remembered(), {}, inputs, {}, start_time=number)
@@ -31,9 +24,6 @@ def test_stages_that_read_the_same_new_files_at_the_same_moment_are_all_logged(
             assert {found.dataset.name: found.dataset.digest for found in logged} == inputs
         return inputs
 
-    try:
-        tracking_client.connect()
-        with ThreadPoolExecutor(at_once) as threads:
-            assert len(list(threads.map(deliver, range(at_once)))) == at_once
-    finally:
-        stop(server)
+    tracking_client.connect()
+    with ThreadPoolExecutor(at_once) as threads:
+        assert len(list(threads.map(deliver, range(at_once)))) == at_once

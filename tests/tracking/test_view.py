@@ -4,15 +4,13 @@ import base64
 import json
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import pytest
 from mlflow import MlflowClient
-from support.processes import free_port, serve, stop
 
 from pipeline.tracking import client as tracking_client
-from pipeline.tracking import store, view
+from pipeline.tracking import view
 
 
 def test_the_view_shows_the_score_and_the_settings_that_differ_and_no_others(client: MlflowClient) -> None:
@@ -28,25 +26,16 @@ def test_the_view_shows_the_score_and_the_settings_that_differ_and_no_others(cli
 
 
 @pytest.mark.slow
-def test_publishers_that_save_the_view_of_a_new_store_at_the_same_moment_all_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    port = free_port()
-    server = serve(tmp_path, port)
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+def test_publishers_that_save_the_view_of_a_new_store_at_the_same_moment_all_go_on(new_server: str) -> None:
     at_once = 8
     together = Barrier(at_once)
-    try:
-        homes = [tracking_client.connect().create_experiment(f"new {turn}") for turn in range(5)]
+    homes = [tracking_client.connect().create_experiment(f"new {turn}") for turn in range(5)]
 
-        def save(_: int) -> None:
-            client = tracking_client.MlflowClient(store.uri())
-            for home in homes:
-                together.wait(60)
-                view.save(client, home)
+    def save(_: int) -> None:
+        client = MlflowClient(new_server)
+        for home in homes:
+            together.wait(60)
+            view.save(client, home)
 
-        with ThreadPoolExecutor(at_once) as threads:
-            assert len(list(threads.map(save, range(at_once)))) == at_once
-    finally:
-        stop(server)
+    with ThreadPoolExecutor(at_once) as threads:
+        assert len(list(threads.map(save, range(at_once)))) == at_once
