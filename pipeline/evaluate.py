@@ -18,8 +18,8 @@ from pipeline.network import saving
 from pipeline.network.backend import use_native_instructions
 from pipeline.network.evidence import evidence, grid
 from pipeline.network.folds import cross_validated
-from pipeline.network.fused import predictor
 from pipeline.network.inspect import activations
+from pipeline.network.quick import quick_logits
 from pipeline.tracking.stage import stage
 
 SUREST = 3  # of the surest mistakes so many are shown with what spoke for them
@@ -88,7 +88,7 @@ def main() -> None:
             use_native_instructions()
         network = saving.load(paths.MODEL)
         images = np.asarray(test.images)
-        logits = predictor(network, len(images))
+        logits = quick_logits(network, len(images))
         test_logits = logits(images)
         probabilities = softmax(test_logits)
         predicted = probabilities.argmax(axis=1).astype(np.uint8)
@@ -116,7 +116,7 @@ def main() -> None:
             probabilities=probabilities,
             predicted=predicted,
             labels=test.labels,
-            validation_logits=predictor(network, len(watched))(watched),
+            validation_logits=quick_logits(network, len(watched))(watched),
             validation_labels=validation.labels,
             **unlearnt,
         )

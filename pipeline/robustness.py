@@ -1,6 +1,6 @@
 """robustness: what the network still knows when images change, how sure it is then, and where a digit may lie."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,29 +17,11 @@ from pipeline.metrics.movements import shifted
 from pipeline.metrics.scores import confidence, softmax
 from pipeline.metrics.statistics import wilson_interval
 from pipeline.network import saving
-from pipeline.network.backend import keras
-from pipeline.network.fused import PREDICTED_AT_ONCE, fused, micro_batches
+from pipeline.network.quick import Images, Logits, quick_logits
 from pipeline.tracking.stage import stage
-
-Images = NDArray[np.uint8]
-Logits = Callable[[Images], NDArray[np.float32]]
 
 LONGEST = 6  # pixels, of the shifts in the map
 COLUMNS = ["corruption", "strength", "accuracy", "accuracy_low", "accuracy_high", "confidence", "ece"]
-
-
-def quick_logits(network: keras.Model, count: int) -> Logits:
-    """Return what `fused.predictor` does, for so many images at a time.
-
-    The images come more than two hundred times, and Keras's own loop over batches takes longer than the network.
-    """
-    fast = fused(network, micro_batches(PREDICTED_AT_ONCE, count))
-
-    def logits(images: Images) -> NDArray[np.float32]:
-        batches = [images[start : start + PREDICTED_AT_ONCE] for start in range(0, len(images), PREDICTED_AT_ONCE)]
-        return np.concatenate([fast.predict_on_batch(batch) for batch in batches])
-
-    return logits
 
 
 def answers(

@@ -1,6 +1,5 @@
 """Answers to changed images against asking for each, the table against counting, the stage on the finished clone."""
 
-from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from support.clones import Clone
-from support.networks import build, chosen
+from support.networks import chosen
 
 from pipeline import robustness
 from pipeline.config import sections
@@ -20,15 +19,14 @@ from pipeline.metrics.corruptions import CORRUPTIONS, corrupted
 from pipeline.metrics.movements import shifted
 from pipeline.metrics.scores import softmax
 from pipeline.metrics.statistics import wilson_interval
-from pipeline.network import fused, saving
+from pipeline.network import saving
 from pipeline.network.build import build as build_network
+from pipeline.network.quick import Logits, quick_logits
 
 NAMES = ["rotate", "occlusion"]
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 20, 12)).astype(np.uint8)
 LABELS = (np.arange(40) % 3).astype(np.uint8)
 WEIGHTS = np.random.default_rng(1).normal(size=(20 * 12, 3)).astype(np.float32) / 255
-
-Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 def linear(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -49,14 +47,6 @@ def answered(logits: Logits, names: list[str] = NAMES) -> pd.DataFrame:
 
 def test_the_settings_name_every_corruption_and_no_other():
     assert get_args(sections.Corruption) == tuple(CORRUPTIONS)
-
-
-@pytest.mark.parametrize("count", [1, 5, 501, 1003])
-def test_the_quick_way_gives_the_logits_of_the_slow_one(count: int):
-    images = np.random.default_rng(0).integers(0, 256, (count, 12, 10)).astype(np.uint8)
-    network = build(4)
-    found = robustness.quick_logits(network, count)(images)
-    np.testing.assert_allclose(found, fused.logits(network, images), atol=1e-5)
 
 
 def test_an_answer_is_the_one_to_the_changed_image_with_the_images_in_their_order():
@@ -96,7 +86,7 @@ def test_who_always_answers_the_same_is_right_as_often_whatever_changes():
 
 def test_a_convolutional_network_of_three_classes_answers_images_of_20_by_12():
     network = build_network(chosen(filters=(4,)), (20, 12), classes=3)
-    table = answered(robustness.quick_logits(network, len(IMAGES)))
+    table = answered(quick_logits(network, len(IMAGES)))
     assert len(table) == 12
     assert table["confidence"].between(1 / 3, 1).all()
 

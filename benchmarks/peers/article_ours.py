@@ -14,6 +14,7 @@ from clock import measure, mnist
 from pipeline.config import params
 from pipeline.network.backend import seed_everything
 from pipeline.network.build import build
+from pipeline.network.continued import WITHOUT_AUTOTUNING
 from pipeline.network.fused import micro_batches
 from pipeline.network.training import Epochs, batches, compiled, learner
 
@@ -26,7 +27,7 @@ fast = learner(network, settings.train, micro_batches(settings.train.batch_size,
 
 
 epochs = Epochs(lambda *_: None)
-data = batches(x, y, settings.train, epochs)
+data = batches(x, y, settings.train, epochs).with_options(WITHOUT_AUTOTUNING)
 
 
 def epoch(validate: bool) -> float:

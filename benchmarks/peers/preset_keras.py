@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -44,4 +45,12 @@ network.add(layers.Dense(10, activation="softmax"))
 optimizers = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
 rate = keras.optimizers.schedules.CosineDecay(train["learning_rate"], 10_000)
 network.compile(optimizers[train["optimizer"]](rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-steady(lambda: network.fit(x, y, batch_size=train["batch_size"], verbose=0), len(x))
+
+
+def fit(epochs: int, on_end: Callable[..., None]) -> None:
+    """Train so many epochs."""
+    ends = keras.callbacks.LambdaCallback(on_epoch_end=on_end)
+    network.fit(x, y, batch_size=train["batch_size"], epochs=epochs, callbacks=[ends], verbose=0)
+
+
+steady(fit, len(x))

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -56,12 +57,14 @@ def augmented(images: torch.Tensor) -> torch.Tensor:
     return functional.grid_sample(images, grid, align_corners=False)
 
 
-def epoch() -> None:
-    """Train an epoch."""
-    for batch in torch.randperm(len(x)).split(train["batch_size"]):
-        optimizer.zero_grad()
-        loss(network(augmented(x[batch])), y[batch]).backward()
-        optimizer.step()
+def fit(epochs: int, on_end: Callable[..., None]) -> None:
+    """Train so many epochs."""
+    for _ in range(epochs):
+        for batch in torch.randperm(len(x)).split(train["batch_size"]):
+            optimizer.zero_grad()
+            loss(network(augmented(x[batch])), y[batch]).backward()
+            optimizer.step()
+        on_end()
 
 
-steady(epoch, len(x))
+steady(fit, len(x))

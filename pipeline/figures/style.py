@@ -9,6 +9,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.image import AxesImage
@@ -152,15 +154,25 @@ def write_numbers(
 
 
 def encode(figure: Figure, form: Literal["png", "svg"]) -> bytes:
-    """Return a figure as a file's content, the same bytes for the same figure."""
-    picture = io.BytesIO()
-    stamps = {"png": ["Software"], "svg": ["Creator", "Date"]}[form]
-    figure.savefig(picture, format=form, metadata=dict.fromkeys(stamps))
-    return picture.getvalue()
+    """Return a figure as a file's content, the same bytes for the same figure.
+
+    By the canvas itself: `savefig` draws a figure twice, the first time to lay it out.
+    """
+    content = io.BytesIO()
+    canvas = FigureCanvasAgg(figure) if form == "png" else FigureCanvasSVG(figure)
+    if layout := figure.get_layout_engine():
+        dots = figure.dpi
+        layout.execute(figure)
+        figure.dpi = dots  # of which SVG's own 72 were made
+        figure.set_layout_engine("none")  # it stays where it is, and is not laid out again
+    if isinstance(canvas, FigureCanvasAgg):
+        canvas.print_png(content, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    else:
+        canvas.print_svg(content, metadata={"Creator": None, "Date": None})  # type: ignore[no-untyped-call]
+    return content.getvalue()
 
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, and beside it as SVG for slides."""
     files.write_bytes(path, encode(figure, "png"))
-    figure.set_layout_engine("none")  # it stays where it is, and is not laid out again
     files.write_bytes(path.with_suffix(".svg"), encode(figure, "svg"))

@@ -7,8 +7,13 @@ Keras's own BackupAndRestore brings weights and optimiser back, but neither earl
 from typing import Any
 
 from pipeline.data.checkpoints import Arrays, Checkpoint
-from pipeline.network.backend import keras
+from pipeline.network.backend import keras, tf
 
+# An epoch may end with a wait as long as the epoch: tf.data's autotuning looks for its end before it is set
+# (CancellationManager::StartCancel calls back first), and then sleeps for its period of 10 ms to a minute. There is
+# nothing to tune here.
+WITHOUT_AUTOTUNING = tf.data.Options()
+WITHOUT_AUTOTUNING.autotune.enabled = False
 MEMORY = ("wait", "best", "best_epoch")  # of keras.callbacks.EarlyStopping, beside its best weights
 
 
@@ -32,10 +37,11 @@ class ContinuedLearner:
         """How many epochs are left out."""
         return len(self.curves.get("loss", []))
 
-    def fit(self, *arrays: Any, callbacks: list[keras.callbacks.Callback], **settings: Any) -> Any:
+    def fit(self, data: tf.data.Dataset, callbacks: list[keras.callbacks.Callback], **settings: Any) -> Any:
         """Train as Keras's `fit` does with the same arguments; return its History, of all epochs."""
+        data = data.with_options(WITHOUT_AUTOTUNING)
         keeper = _Keeper(self, next((one for one in callbacks if isinstance(one, keras.callbacks.EarlyStopping)), None))
-        return self.learner.fit(*arrays, callbacks=[*callbacks, keeper], initial_epoch=self.epochs, **settings)
+        return self.learner.fit(data, callbacks=[*callbacks, keeper], initial_epoch=self.epochs, **settings)
 
 
 class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]

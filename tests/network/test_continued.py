@@ -15,6 +15,7 @@ from pipeline.network import training
 from pipeline.network.backend import keras, seed_everything
 from pipeline.network.build import build
 from pipeline.network.continued import ContinuedLearner
+from pipeline.network.fused import MicroBatched
 
 TRAIN, VALIDATION = synthetic_digits(200, 0), synthetic_digits(64, 1)
 WORSENING = Split(VALIDATION.images, (VALIDATION.labels + 1) % 10)  # the more is learnt, the higher the loss
@@ -98,3 +99,12 @@ def test_a_disk_without_room_costs_the_checkpoint_and_not_the_training(tmp_path:
     assert fit(checkpoint, SETTINGS.model, settings, VALIDATION)[0] == whole[0]
     assert "train: no checkpoint: " in capsys.readouterr().err
     np.testing.assert_array_equal(list(tmp_path.glob("train*")), [])
+
+
+def test_no_epoch_ends_with_a_wait_for_the_tuning_of_its_batches(tmp_path: Path, monkeypatch):
+    given = []
+    monkeypatch.setattr(MicroBatched, "fit", lambda _self, data, **_settings: given.append(data))
+    with pytest.raises(AttributeError, match="history"):
+        fit(Checkpoint(tmp_path, "whole", {}), SETTINGS.model, SETTINGS.train, VALIDATION)
+    (data,) = given
+    assert data.options().autotune.enabled is False
