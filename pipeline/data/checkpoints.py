@@ -6,7 +6,8 @@ import os
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from pipeline.data import files
 
 KEPT = 7 * 24 * 3600  # seconds for which a checkpoint that nothing goes on from is kept
+
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # half a file, or one with a flipped bit
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -42,12 +45,12 @@ class Checkpoint:
         Where there is none, the line names what others there are and why they are not used.
         """
         try:
-            content, arrays = _content(self.path)
-            return content["state"], arrays
+            with _opened(self.path) as (content, saved):
+                return content["state"], {name: saved[name] for name in saved if name != "content"}
         except FileNotFoundError:
             for line in self._others():
                 print(f"{self.work}: {line}", file=sys.stderr)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             print(f"{self.work}: {self} is not readable ({error}): not used", file=sys.stderr)
         return None
 
@@ -70,9 +73,9 @@ class Checkpoint:
         """
         for path in sorted(self.path.parent.glob(f"{self.work}-*.npz")):
             try:
-                content, _ = _content(path)
-                old = time.time() - path.stat().st_mtime > KEPT
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                with _opened(path) as (content, _):
+                    old = time.time() - path.stat().st_mtime > KEPT
+            except UNREADABLE:
                 continue  # it went while one looked, or is half a file; who it belongs to will say so
             if old:
                 path.unlink(missing_ok=True)
@@ -83,7 +86,8 @@ class Checkpoint:
                 yield f"{os.path.relpath(path)} is of other {shown}: not used, and kept for a week"
 
 
-def _content(path: Path) -> tuple[dict[str, Any], Arrays]:
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[dict[str, Any], Mapping[str, NDArray[Any]]]]:
+    """Open a checkpoint: what is said of it, and its arrays, which are read when they are asked for."""
     with path.open("rb") as file, np.load(file) as saved:  # numpy leaves half a zip open
-        arrays = dict(saved)
-    return json.loads(str(arrays.pop("content"))), arrays
+        yield json.loads(str(saved["content"])), saved
