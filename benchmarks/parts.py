@@ -82,6 +82,16 @@ def idle(scratch: Path, mnist: Path) -> dict[str, Any]:
     return figures | {"start": spread([seconds["start"] for seconds in whole]), "stages": stages}
 
 
+def noop(scratch: Path, mnist: Path) -> dict[str, Any]:
+    """Run `dvc repro` with nothing to do, against `dvc status` of a project without a stage."""
+    folder, empty = clone(scratch / "noop", mnist), scratch / "empty"
+    empty.mkdir()
+    for tool in ("git", "dvc"):
+        run([tool, "init", "--quiet"], empty)
+    costs = alternate({"repro": lambda: run(["dvc", "repro"], folder), "status": lambda: run(["dvc", "status"], empty)})
+    return compared(costs, "repro", "status")
+
+
 def throughput(scratch: Path, mnist: Path) -> dict[str, Any]:
     """Train the article's network here, with plain Keras fit, with PyTorch and with JAX."""
     measured = measured_by_peers(["ours", "keras", "pytorch", "jax"], "article", scratch, mnist)
@@ -176,7 +186,7 @@ def _stage_runs(folder: Path, stage: str) -> list[Run]:
 
 
 PARTS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
-    "cold": cold, "idle": idle, "throughput": throughput, "accuracy": accuracy, "growth": growth,
+    "cold": cold, "idle": idle, "noop": noop, "throughput": throughput, "accuracy": accuracy, "growth": growth,
     "experiments": experiments, "studies": studies, "serving": serving,
     "drawing": drawing, "large": large, "frontier": frontier,
 }  # fmt: skip

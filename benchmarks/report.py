@@ -74,6 +74,18 @@ def idle(part: dict[str, Any]) -> str:
     )
 
 
+def noop(part: dict[str, Any]) -> str:
+    """Return the sentence on a repro with nothing to do."""
+    return "\n".join(
+        [
+            "## Nothing to do, against DVC alone\n",
+            f"`dvc repro` with everything cached takes {shown(part['repro']['seconds'])} seconds, `dvc status` in a project "
+            f"without a stage {shown(part['status']['seconds'])}: {shown(part['ratio'])} times.\n",
+            taken_on(part),
+        ]
+    )
+
+
 def throughput(part: dict[str, Any]) -> str:
     """Return the table of the network's training speed against its peers'."""
     rows = []
@@ -299,7 +311,7 @@ def frontier(part: dict[str, Any]) -> str:
 
 
 TABLES = {
-    "cold": cold, "idle": idle, "throughput": throughput, "accuracy": accuracy, "growth": growth,
+    "cold": cold, "idle": idle, "noop": noop, "throughput": throughput, "accuracy": accuracy, "growth": growth,
     "experiments": experiments, "studies": studies, "serving": serving,
     "drawing": drawing, "large": large, "frontier": frontier,
 }  # fmt: skip
