@@ -79,8 +79,8 @@ def noop(part: dict[str, Any]) -> str:
     return "\n".join(
         [
             "## Nothing to do, against DVC alone\n",
-            f"`dvc repro` with everything cached takes {shown(part['repro']['seconds'])} seconds, `dvc status` in a project "
-            f"without a stage {shown(part['status']['seconds'])}: {shown(part['ratio'])} times.\n",
+            f"`dvc repro` with everything cached takes {shown(part['repro']['seconds'])} seconds, `dvc status` in a "
+            f"project without a stage {shown(part['status']['seconds'])}: {shown(part['ratio'])} times.\n",
             taken_on(part),
         ]
     )

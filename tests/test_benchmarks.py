@@ -42,19 +42,39 @@ def test_a_part_that_was_not_measured_is_left_out(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("quote", "keys", "tolerance"),
     [
-        (r"took (\d\.\d\d) times the time of the article's", "cold ratio median", 0.0051),
-        (r"nothing to do `dvc repro` takes (\d\.\d) seconds", "idle nothing median", 0.051),
-        (r"trains (\d\.\d\d) times as fast as plain Keras", "throughput keras ratio_images_a_second median", 0.0051),
-        (r"(\d\.\d\d) times as fast as PyTorch", "throughput pytorch ratio_images_a_second median", 0.0051),
-        (r"right after (\d+\.\d) seconds of", "accuracy ours mean", 0.051),
-        (r"examples take (\d+\.\d) and", "accuracy keras mean", 0.051),
-        (r"examples take \d+\.\d and (\d+\.\d)\.", "accuracy pytorch mean", 0.051),
-        (r"(\d\.\d\d) times as fast as one after another", "experiments ratio median", 0.0051),
+        (r"took (\d\.\d\d) times the time of the article's", "cold/ratio/median", 0.0051),
+        (r"nothing to do `dvc repro` takes (\d\.\d\d) times", "noop/ratio/median", 0.0051),
+        (
+            r"itself trains (\d\.\d\d) times as fast as plain Keras",
+            "throughput/keras/ratio_images_a_second/median",
+            0.0051,
+        ),
+        (r"(\d\.\d\d) times as fast as PyTorch", "throughput/pytorch/ratio_images_a_second/median", 0.0051),
+        (
+            r"`deeper`\s+trains (\d\.\d\d) times as fast as plain Keras",
+            "large/networks/preset `deeper`/keras/ratio/median",
+            0.0051,
+        ),
+        (
+            r"as plain Keras and (\d\.\d\d) times as PyTorch",
+            "large/networks/preset `deeper`/pytorch/ratio/median",
+            0.0051,
+        ),
+        (r"`best` (\d\.\d\d) and \d\.\d\d times: its batch", "large/networks/preset `best`/keras/ratio/median", 0.0051),
+        (
+            r"`best` \d\.\d\d and (\d\.\d\d) times: its batch",
+            "large/networks/preset `best`/pytorch/ratio/median",
+            0.0051,
+        ),
+        (r"right after (\d+\.\d) seconds of", "accuracy/ours/mean", 0.051),
+        (r"examples take (\d+\.\d) and", "accuracy/keras/mean", 0.051),
+        (r"examples take \d+\.\d and (\d+\.\d)\.", "accuracy/pytorch/mean", 0.051),
+        (r"(\d\.\d\d) times as fast as one after another", "experiments/ratio/median", 0.0051),
     ],
 )
 def test_the_readme_quotes_the_results(quote: str, keys: str, tolerance: float):
     (quoted,) = re.findall(quote, README.replace("\n", " "))
-    assert float(quoted) == pytest.approx(reduce(getitem, keys.split(), RESULTS), abs=tolerance)
+    assert float(quoted) == pytest.approx(reduce(getitem, keys.split("/"), RESULTS), abs=tolerance)
 
 
 def test_sides_alternate_and_the_first_round_is_not_counted():
